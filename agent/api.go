@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/internal/secret"
+)
+
+// ErrUndecided is returned when the caller's context ended before the outcome was known.
+// The payment goes on; ask for its status.
+var ErrUndecided = errors.New("the outcome is not known yet")
+
+// PayRequest is a point of sale's request for a payment, already checked for form.
+type PayRequest struct {
+	Asked  sale.Asked
+	Amount sale.Amount
+	// Brands limits the wallets (nexo AllowedPaymentBrand); empty allows all.
+	Brands []string
+	// Code is a code that the point of sale scanned itself; nil normally. The till owns and
+	// wipes it.
+	Code *secret.Bytes
+}
+
+// ReverseRequest asks to give a paid payment back in full.
+type ReverseRequest struct {
+	Asked sale.Asked
+	// Payment is the POITransactionID of the original.
+	Payment string
+	// Amount is the sum to give back; nil means all of it. A part is refused: EndNotAllowed.
+	Amount *sale.Amount
+}
+
+// Reply is what the point of sale is told, and the bytes it is told with.
+type Reply struct {
+	Payment sale.Payment // a copy
+	Ending  sale.Ending
+	Why     string // one line for people
+	Bytes   []byte // rendered by Options.Render; the same for every repeat
+}
+
+// StatusOf says what is known of a request.
+type StatusOf int
+
+const (
+	StatusNotFound   StatusOf = iota // not on record; from now on refused if it arrives late
+	StatusInProgress                 // undecided
+	StatusKnown                      // Reply holds the stored answer
+)
+
+// Confirmation is a decision of the operator that a payment waits for.
+type Confirmation struct {
+	Payment string
+	OK      bool
+}
+
+// Event is something that happened, for people who watch: the counter, the operator's
+// console, the log. It holds no code.
+type Event struct {
+	Seq     uint64    `json:"seq"`
+	At      time.Time `json:"at"`
+	Kind    string    `json:"kind"` // "armed", "scan", "refused", "sending", "state", "ended", "warning", ...
+	Payment string    `json:"payment,omitempty"`
+	Order   string    `json:"order,omitempty"`
+	State   string    `json:"state,omitempty"`
+	Amount  string    `json:"amount,omitempty"`
+	Text    string    `json:"text,omitempty"`
+}
+
+// ScreenKind is what the customer's screen shows.
+type ScreenKind string
+
+const (
+	ScreenStarting ScreenKind = "starting"
+	ScreenIdle     ScreenKind = "idle"
+	ScreenOperator ScreenKind = "operator" // waits for the operator to confirm the amount
+	ScreenPay      ScreenKind = "pay"      // show your code; Amount is set
+	ScreenFresh    ScreenKind = "fresh"    // that code cannot be used: show a fresh one; Reason says why
+	ScreenSending  ScreenKind = "sending"  // the wallet is being asked
+	ScreenConfirm  ScreenKind = "confirm"  // the customer must confirm in the wallet
+	ScreenDoubt    ScreenKind = "doubt"    // not known yet: do not take cash
+	ScreenUndoing  ScreenKind = "undoing"  // being taken back: do not take cash yet
+	ScreenPaid     ScreenKind = "paid"
+	ScreenNotPaid  ScreenKind = "not-paid" // Reason says why; nothing is charged
+	ScreenClosed   ScreenKind = "closed"   // no new sale; Reason: "offline", "clock", "space", "scanner", "stopped", "recovery"
+)
+
+// Screen is one state of the customer's screen.
+type Screen struct {
+	Seq      uint64        `json:"seq"`
+	Kind     ScreenKind    `json:"kind"`
+	Amount   string        `json:"amount,omitempty"` // decimal, "12.80"
+	Currency sale.Currency `json:"currency,omitempty"`
+	Scheme   string        `json:"scheme,omitempty"` // the wallet, once known
+	// Reason is a sale.Ending, a paycode reason ("goods-code", "merchant-code", ...), or one
+	// of the words beside ScreenClosed.
+	Reason  string `json:"reason,omitempty"`
+	Payment string `json:"payment,omitempty"`
+	Test    bool   `json:"test"` // the test environment: the screen says so
+}

@@ -1,0 +1,157 @@
+package sale
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/tilld/tilld/internal/secret"
+)
+
+// Intent is what is wanted of a payment. It starts as Keep and may turn to Undo once,
+// never back: an order that may have been told "failed" is never kept.
+type Intent string
+
+const (
+	Keep Intent = "keep"
+	Undo Intent = "undo"
+)
+
+// Ending is how a payment ended, as far as the point of sale is concerned. The zero value
+// means it has not.
+type Ending string
+
+const (
+	Undecided        Ending = ""
+	EndPaid          Ending = "paid"
+	EndAborted       Ending = "aborted"      // the cashier aborted; nothing is charged
+	EndCancelled     Ending = "cancelled"    // the payer did not show a code or did not confirm in time
+	EndDeclined      Ending = "declined"     // the wallet said no
+	EndBadCode       Ending = "bad-code"     // the third bad or expired code
+	EndNoContract    Ending = "no-contract"  // a wallet this shop has no contract with
+	EndUnreachable   Ending = "unreachable"  // the wallet cannot be reached; provably nothing was sent
+	EndNoScanner     Ending = "no-scanner"   // no scanner is ready
+	EndNotAllowed    Ending = "not-allowed"  // the operator did not confirm, or the basket is settled already
+	EndClockUntrusty Ending = "clock"        // the time is not trusted
+	EndNoSpace       Ending = "no-space"     // the journal has no room
+	EndStopped       Ending = "stopped"      // trading is stopped until someone looks
+	EndMistaken      Ending = "wrong-answer" // the wallet charged another total; reversed
+	EndBusy          Ending = "busy"         // another basket's payment is running
+	EndBadMessage    Ending = "bad-message"  // the request cannot be a payment
+)
+
+// Asked is what identifies a payment to the point of sale (nexo names).
+type Asked struct {
+	SaleID        string `json:"sale_id"`
+	POIID         string `json:"poi_id"`
+	ServiceID     string `json:"service_id"`
+	TransactionID string `json:"transaction_id,omitempty"`
+	TimeStamp     string `json:"time_stamp,omitempty"`
+	// Hash is the SHA-256 of the request's content, to tell a repeat from a reuse.
+	Hash []byte `json:"hash,omitempty"`
+	// Echo is what the answer must carry back unchanged: an opaque JSON value that the
+	// point-of-sale interface wrote and alone reads. It holds no payment code.
+	Echo []byte `json:"echo,omitempty"`
+}
+
+// Key names the request for the replay guard.
+func (a Asked) Key() MessageKey { return MessageKey{a.SaleID, a.POIID, a.ServiceID} }
+
+// MessageKey is unique per terminal for 48 h (nexo).
+type MessageKey struct{ SaleID, POIID, ServiceID string }
+
+// String joins the parts with a byte that none of them may contain.
+func (k MessageKey) String() string { return k.SaleID + "\x1f" + k.POIID + "\x1f" + k.ServiceID }
+
+// Payment is what the point of sale asked, and everything that was done about it. It is
+// the durable record: the first commit is the one that makes an attempt SENDING, so a
+// payment without a record provably sent nothing. It never holds a payment code.
+type Payment struct {
+	Version int    `json:"v"`
+	ID      string `json:"id"`  // POITransactionID: the first 22 characters of its order ids
+	Seq     uint64 `json:"seq"` // the payment's number on this terminal, without gaps
+	Asked   Asked  `json:"asked"`
+	Amount  Amount `json:"amount"`
+	Intent  Intent `json:"intent"`
+	// UndoneBy says who or what turned the intent to Undo: "abort", "deadline", "reversal",
+	// "wrong-answer", "operator", "declined".
+	UndoneBy string    `json:"undone_by,omitempty"`
+	Begun    time.Time `json:"begun"`
+	Attempts []Attempt `json:"attempts,omitempty"`
+	Ending   Ending    `json:"ending,omitempty"`
+	EndedAt  time.Time `json:"ended_at,omitzero"`
+	// Reply is the answer to the point of sale, rendered when the payment ended: a repeat
+	// gets the same bytes.
+	Reply []byte `json:"reply,omitempty"`
+	// Delivered is set once the reply was written to a connection that was still open.
+	Delivered bool `json:"delivered,omitempty"`
+	// Refunded is the sum given back after PAID, in minor units.
+	Refunded int64 `json:"refunded,omitempty"`
+}
+
+// Current is the last attempt, or nil before the first.
+func (p *Payment) Current() *Attempt {
+	if len(p.Attempts) == 0 {
+		return nil
+	}
+	return &p.Attempts[len(p.Attempts)-1]
+}
+
+// InDoubt reports whether an attempt is neither final nor kept for an operator.
+func (p *Payment) InDoubt() bool {
+	a := p.Current()
+	return a != nil && !a.State.Final() && a.State != Manual
+}
+
+// Open reports whether anything is left to do or to tell: an attempt in doubt or manual,
+// or an ending not reached.
+func (p *Payment) Open() bool {
+	a := p.Current()
+	return p.Ending == Undecided || a != nil && !a.State.Final()
+}
+
+// ContractRef pins what an attempt was begun under, so that a changed configuration
+// cannot send a query to another account.
+type ContractRef struct {
+	Slot        int    `json:"slot"`   // 0..99, part of the order id
+	Name        string `json:"name"`   // the contract's name in the configuration
+	Wallet      string `json:"wallet"` // the wallet package's name: "wechatpay"
+	Merchant    string `json:"merchant"`
+	SubMerchant string `json:"sub_merchant,omitempty"`
+	Endpoint    string `json:"endpoint"` // scheme://host[:port] of the wallet's server
+	KeyID       string `json:"key_id"`   // the key that signs our requests
+}
+
+// Attempt is one order id at one contract. Move is the only way to change State.
+type Attempt struct {
+	ID       string      `json:"id"` // the order id, the same for pay, query and reverse; 27 characters
+	N        int         `json:"n"`  // 1..3 within its payment
+	Contract ContractRef `json:"contract"`
+	Amount   Amount      `json:"amount"`
+	Scheme   string      `json:"scheme"`         // what the code was taken for: "wechatpay"
+	CodeMAC  []byte      `json:"code_mac"`       // HMAC-SHA256 of the code; the code itself is nowhere
+	SentAt   time.Time   `json:"sent_at"`        // wall clock when SENDING was made durable
+	Boot     string      `json:"boot,omitempty"` // boot id: elapsed time counts afresh in another boot
+	State    State       `json:"state"`
+	Why      Event       `json:"why,omitempty"` // the event that made the state
+	// WalletCode is the wallet's own last result code, from a closed list of fields.
+	WalletCode string `json:"wallet_code,omitempty"`
+	// WalletTransaction is the wallet's transaction id, once known.
+	WalletTransaction string `json:"wallet_transaction,omitempty"`
+	PaidAt            string `json:"paid_at,omitempty"` // as the wallet writes it
+}
+
+// Credential is what the customer presented, for one attempt. Whoever holds it may spend
+// it: it lives in memory until the wallet has it, and is wiped then.
+type Credential struct {
+	Scheme    string
+	Code      *secret.Bytes
+	Symbology string // AIM identifier such as "]Q1"; empty when the scanner sends none
+	// Factor is the value of the terminal field encrypt_rand_num: the last six digits.
+	Factor *secret.Bytes
+}
+
+// Wipe clears the code.
+func (c Credential) Wipe() { c.Code.Wipe(); c.Factor.Wipe() }
+
+// LogValue shows the scheme alone.
+func (c Credential) LogValue() slog.Value { return slog.StringValue(c.Scheme) }
