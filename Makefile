@@ -1,0 +1,91 @@
+# tilld: build, run, test, measure. "make help" lists the targets.
+
+SHELL := /bin/sh
+GO    ?= go
+
+PROGRAMS := tilld tillsim tillbench
+
+# The version a binary tells of itself: a tag, or the commit, or "dev" outside a checkout.
+ifeq ($(origin VERSION),undefined)
+VERSION := $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null || echo dev)
+endif
+
+# A target that is named goes into a folder of its own: make build GOARCH=arm64.
+ifneq ($(GOARCH),)
+ARCH := $(GOARCH)
+BIN  := bin/linux-$(GOARCH)
+else
+ARCH := $(shell $(GO) env GOHOSTARCH)
+BIN  := bin
+endif
+
+# 32-bit targets need one repaired line in a module of Badger's: see internal/build/go32.
+ifneq ($(filter $(ARCH),arm 386),)
+GO32    := go32
+MODFILE := -modfile=build/go32.mod
+endif
+
+STAMP      := -s -w -buildid= -X main.version=$(VERSION)
+BUILD_ENV  := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) GOARM=7 GOFLAGS=
+BUILDFLAGS := -trimpath -buildvcs=false -ldflags '$(STAMP)'
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+.PHONY: build
+build: $(GO32) ## build tilld, tillsim and tillbench into bin/ (GOARCH=arm64 or arm: bin/linux-...)
+	@mkdir -p $(BIN)
+	$(BUILD_ENV) $(GO) build $(MODFILE) $(BUILDFLAGS) -o $(BIN)/ $(PROGRAMS:%=./cmd/%)
+
+.PHONY: run
+run: build ## a whole till on the desk: simulated scanner and wallets, a page to play the cashier
+	@$(BIN)/tillsim run $(ARGS)
+
+.PHONY: demo
+demo: build ## every kind of payment, unattended; BREAK=double-charge or lost-sale plants an accident
+	@$(BIN)/tillsim demo $(if $(BREAK),--break $(BREAK)) $(ARGS)
+
+.PHONY: bench
+bench: build ## measure the figures of the README: a table, and build/bench.json
+	@mkdir -p build
+	@$(BIN)/tillbench --json build/bench.json $(ARGS)
+
+.PHONY: check
+check: ## formatting, vet, staticcheck, import law
+	@sh internal/build/fmt.sh
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) test ./internal/archtest
+
+.PHONY: test
+test: ## all tests; as root on Debian it installs the packages it needs
+	@bash internal/build/test.sh
+
+.PHONY: test32
+test32: go32 ## the queue on 32 bits: 386 and arm, repaired and not
+	@bash internal/build/test32.sh
+
+.PHONY: race
+race: ## the tests under the race detector (needs a C compiler)
+	$(GO) test -race -short ./...
+
+.PHONY: repro
+repro: ## build in two folders with two caches and compare the bytes
+	@bash internal/build/repro.sh
+
+.PHONY: go32
+go32: ## prepare the repaired module of 32-bit builds in build/
+	@env -u GOARCH -u GOOS -u GOARM GOFLAGS= $(GO) run ./internal/build/go32
+
+.PHONY: deps
+deps: ## write the list of packages linked into tilld to internal/archtest/tilld.deps
+	$(GO) test ./internal/archtest -run TestLinkedPackages -update
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin build

@@ -1,0 +1,17 @@
+#!/bin/bash
+# All tests. The demo and its planted accidents are tests of cmd/tillsim.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. internal/build/section.sh
+
+# A cached result says nothing about this machine: in CI every test runs.
+fresh=()
+if [ -n "${CI:-}" ]; then fresh=(-count=1); fi
+
+section "what the tests need" bash internal/build/install.sh
+section "tests" go test "${fresh[@]}" ./...
+section "tests under the race detector" env CGO_ENABLED=1 go test -race -short "${fresh[@]}" ./...
+section "the queue on 32 bits" make --no-print-directory test32
+section "reproducible builds" bash internal/build/repro.sh
+echo
+echo "all tests passed in $SECONDS s"
