@@ -1,6 +1,277 @@
 // Package paycode says what a scanned code is: which wallets it may pay at, or why it
 // cannot pay.
+//
+// Which digits belong to which wallet is data: rows of rules.go, and rows that a shop adds.
+// A prefix cannot route, because wallets share prefixes; a [Result] therefore holds a set
+// of candidates, which contracts and configuration put in order.
+//
+// Checks run in a fixed order: empty; a merchant's own EMV code; a bad character; a goods
+// code by its AIM identifier; a merchant's link and any other link; EMV consumer-presented;
+// a citizen's ID number; the wallet rules; a length Alipay+ keeps for later; a goods code
+// by its check digit; a card number; unknown. A code is a bearer secret: nothing here keeps,
+// prints or returns it.
 package paycode
 
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tilld/tilld/internal/secret"
+	"github.com/tilld/tilld/scanner/emvco"
+)
+
+// Decision is what to do with a code.
+type Decision string
+
+const (
+	Accept Decision = "accept" // it may pay at one of the candidates
+	Rescan Decision = "rescan" // ask for a refreshed code; the same digits again are refused (see Guard)
+	Reject Decision = "reject" // it cannot pay
+)
+
+// Reason says why a code was not accepted. The words are stable.
+type Reason string
+
+const (
+	Empty          Reason = "empty"           // no characters
+	BadCharacter   Reason = "bad-character"   // outside 0x20-0x7E, and no merchant-presented payload
+	GoodsCode      Reason = "goods-code"      // a symbology that carries goods, or a valid GTIN
+	MerchantCode   Reason = "merchant-code"   // a code that a merchant shows
+	URL            Reason = "url"             // any other link
+	EMVMalformed   Reason = "emv-malformed"   // starts like EMV CPM but does not parse
+	IDNumber       Reason = "id-number"       // GB 11643 number that no wallet rule matches
+	IDNumberShape  Reason = "id-number-shape" // GB 11643 number that a wallet rule matches as well
+	CardNumber     Reason = "card-number"     // Luhn-valid number that no wallet rule matches
+	ReservedLength Reason = "reserved-length" // Alipay+ prefix with a length kept for later
+	UnknownFormat  Reason = "unknown-format"  // nothing matches
+)
+
+// Scheme is a wallet's code format: "wechatpay", "alipay-cn", "emv-cpm".
+type Scheme string
+
+// EMVCPM is the scheme of EMVCo consumer-presented payloads.
+const EMVCPM Scheme = "emv-cpm"
+
+const (
+	maxCandidates = 8
+	maxForms      = 4
+)
+
+// Result is what a code is. It holds no digit of the code except the three that route an
+// Alipay+ code. The zero value rejects.
+type Result struct {
+	Decision Decision
+	Reason   Reason // empty when accepted
+	Region   string // of the payer: "CN", "HK"; empty when the format does not tell
+	Network  string // card network of an EMV code by its AID: "unionpay"; else empty
+
+	schemes [maxCandidates]Scheme
+	forms   [maxForms]string
+	nScheme uint8
+	nForm   uint8
+	routing [3]byte
+}
+
+// Candidates are the schemes whose rule matches, sorted by name. The slice points into r.
+func (r *Result) Candidates() []Scheme { return r.schemes[:r.nScheme] }
+
+// Forms names the variants of a scheme that match: "alipayplus-24". The slice points into r.
+func (r *Result) Forms() []string { return r.forms[:r.nForm] }
+
+// Routing is the issuer part of a 24-digit Alipay+ code, digits 4 to 6; else empty.
+func (r *Result) Routing() string {
+	if r.routing[0] == 0 {
+		return ""
+	}
+	return string(r.routing[:])
+}
+
+// Accepted reports whether the code may pay.
+func (r *Result) Accepted() bool { return r.Decision == Accept }
+
+// Factor is the value of the terminal field encrypt_rand_num: the last six digits of an
+// accepted code, or for EMV of the account number in tag 57 (empty without one). Take it
+// before the code is wiped; the caller wipes it.
+func (r *Result) Factor(code []byte) *secret.Bytes {
+	if r.Decision != Accept || len(code) == 0 {
+		return secret.New(nil)
+	}
+	if r.schemes[0] == EMVCPM {
+		p, err := emvco.ParseCPM(code)
+		if err != nil {
+			return secret.New(nil)
+		}
+		defer p.Wipe()
+		return p.Factor()
+	}
+	return secret.Copy(code[max(0, len(code)-6):])
+}
+
+// View is the form of a Result for JSON.
+type View struct {
+	Decision   Decision `json:"decision"`
+	Reason     Reason   `json:"reason,omitempty"`
+	Hint       string   `json:"hint,omitempty"`
+	Candidates []Scheme `json:"candidates,omitempty"`
+	Region     string   `json:"region,omitempty"`
+	Network    string   `json:"network,omitempty"`
+	Forms      []string `json:"forms,omitempty"`
+	Routing    string   `json:"routing,omitempty"`
+}
+
+// View copies r.
+func (r Result) View() View {
+	return View{
+		Decision: r.Decision, Reason: r.Reason, Hint: r.Hint(), Region: r.Region, Network: r.Network,
+		Candidates: append([]Scheme(nil), r.Candidates()...),
+		Forms:      append([]string(nil), r.Forms()...), Routing: r.Routing(),
+	}
+}
+
+// String is for people and logs: "accept [wechatpay]", "reject goods-code".
+func (r Result) String() string {
+	if r.Decision == Accept {
+		return fmt.Sprintf("accept %v", r.Candidates())
+	}
+	return fmt.Sprintf("%s %s", r.Decision, r.Reason)
+}
+
+// LogValue shows what String shows.
+func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// hints say in English what to do. Screens translate reasons themselves.
+var hints = map[Reason]string{
+	Empty:          "scan again",
+	BadCharacter:   "this is not a payment code: open the wallet's payment code and scan it",
+	GoodsCode:      "this is a goods code: scan the payment code on the phone",
+	MerchantCode:   "this code is shown by a merchant: open \"Pay\" in the wallet and scan that code",
+	URL:            "this is a link: open the wallet's payment code and scan it",
+	EMVMalformed:   "the payment code was not read in full: scan again",
+	IDNumber:       "this is an ID number, not a payment code",
+	IDNumberShape:  "this code looks like an ID number: refresh the payment code and scan again",
+	CardNumber:     "this is a card number: cards cannot be scanned here",
+	ReservedLength: "this wallet's code has a length not in use yet: update the table of codes or use another wallet",
+	UnknownFormat:  "no known wallet shows such a code: use another wallet",
+}
+
+// Hint says in English what the shopper or cashier should do; empty when accepted.
+func (r Result) Hint() string { return hints[r.Reason] }
+
 // Table is a set of rules. It is immutable and safe for concurrent use.
-type Table struct{}
+type Table struct {
+	rules    []Rule // sorted by scheme, then form
+	byLength [maxDigits + 1][]*pattern
+	cpm      bool
+}
+
+// New makes the table of a profile: "default", "jp" or "all".
+func New(profile string) (*Table, error) { return NewWith(profile, nil) }
+
+// Rules lists the enabled rules, sorted by scheme and form. The caller may keep it.
+func (t *Table) Rules() []Rule { return append([]Rule(nil), t.rules...) }
+
+// Classify says what a code is. The code is without AIM identifier, prefix and line end;
+// aim is the identifier ("]Q1"), or empty when the scanner sends none. now serves to tell
+// a birth date from a later one. It does not allocate for anything but EMV codes.
+func (t *Table) Classify(code []byte, aim string, now time.Time) Result {
+	switch {
+	case len(code) == 0:
+		return reject(Empty)
+	case hasPrefix(code, emvco.MPMPrefix):
+		return reject(MerchantCode)
+	case !printable(code):
+		return reject(BadCharacter)
+	case aim != "" && !payingSymbology(aim):
+		return reject(GoodsCode)
+	}
+	if why := linkReason(code); why != "" {
+		return reject(why)
+	}
+	if t.cpm && hasPrefix(code, emvco.CPMPrefix) {
+		return classifyCPM(code)
+	}
+	var r Result
+	t.match(code, aim, &r)
+	switch {
+	case isCitizenID(code, now):
+		if r.nScheme > 0 {
+			return Result{Decision: Rescan, Reason: IDNumberShape}
+		}
+		return reject(IDNumber)
+	case r.nScheme > 0:
+		r.Decision = Accept
+		return r
+	case !digits(code):
+		return reject(UnknownFormat)
+	case isReservedLength(code):
+		return reject(ReservedLength)
+	case isGTIN(code):
+		return reject(GoodsCode)
+	case isCardNumber(code):
+		return reject(CardNumber)
+	}
+	return reject(UnknownFormat)
+}
+
+func reject(why Reason) Result { return Result{Decision: Reject, Reason: why} }
+
+// payingSymbology lists what wallets show: plain Code 128, QR model 1, model 2, with ECI.
+func payingSymbology(aim string) bool {
+	return aim == "]C0" || aim == "]Q0" || aim == "]Q1" || aim == "]Q2"
+}
+
+// match collects schemes, forms and region of all rules that fit.
+func (t *Table) match(code []byte, aim string, r *Result) {
+	if len(code) > maxDigits {
+		return
+	}
+	for _, p := range t.byLength[len(code)] {
+		if !p.fits(code) || !p.rule.takes(aim) {
+			continue
+		}
+		if r.nScheme == 0 || r.schemes[r.nScheme-1] != p.rule.Scheme {
+			if int(r.nScheme) == len(r.schemes) {
+				return
+			}
+			r.schemes[r.nScheme] = p.rule.Scheme
+			r.nScheme++
+		}
+		if p.rule.Region != "" {
+			r.Region = p.rule.Region
+		}
+		if p.rule.Form != "" && int(r.nForm) < len(r.forms) {
+			r.forms[r.nForm] = p.rule.Form
+			r.nForm++
+		}
+		if p.rule.Routed && len(code) >= 6 {
+			copy(r.routing[:], code[3:6])
+		}
+	}
+}
+
+// networks maps the registered application provider, the first five bytes of an AID.
+var networks = map[string]string{
+	"A000000333": "unionpay",
+	"A000000003": "visa",
+	"A000000004": "mastercard",
+	"A000000025": "amex",
+	"A000000065": "jcb",
+}
+
+func classifyCPM(code []byte) Result {
+	p, err := emvco.ParseCPM(code)
+	if err != nil {
+		return reject(EMVMalformed)
+	}
+	defer p.Wipe()
+	r := Result{Decision: Accept, nScheme: 1}
+	r.schemes[0] = EMVCPM
+	for _, aid := range p.AIDs {
+		if len(aid) >= 10 && networks[aid[:10]] != "" {
+			r.Network = networks[aid[:10]]
+			break
+		}
+	}
+	return r
+}
