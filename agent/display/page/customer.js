@@ -1,0 +1,60 @@
+// The customer's screen. It shows what the till says, word for word, and when it has heard
+// nothing for a while it says that instead: an old "paid" must not stand there.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const at = (id) => document.getElementById(id);
+  const marks = {
+    starting: "wait", connecting: "wait", idle: "idle", operator: "person", pay: "pay", fresh: "fresh",
+    sending: "wait", confirm: "phone", doubt: "stop", undoing: "stop", paid: "yes", "not-paid": "no",
+    closed: "closed", lost: "lost",
+  };
+
+  function show(kind, words) {
+    document.body.dataset.kind = kind;
+    at("mark").firstElementChild.setAttribute("href", "#m-" + (marks[kind] || "wait"));
+    for (const part of ["headline", "amount", "detail", "note"]) at(part).textContent = words[part] || "";
+    fit(at("amount"));
+  }
+
+  // fit makes a long amount smaller until it stands on one line.
+  function fit(line) {
+    line.style.fontSize = "";
+    for (let size = parseFloat(getComputedStyle(line).fontSize); line.scrollWidth > line.clientWidth && size > 16; size -= 2) {
+      line.style.fontSize = size + "px";
+    }
+  }
+
+  function lost() {
+    const l = at("lost").dataset;
+    show("lost", { headline: l.headline, detail: l.detail });
+  }
+
+  const patience = Number(root.dataset.patience);
+  let alarm;
+  const heard = (within) => { clearTimeout(alarm); alarm = setTimeout(gone, within); };
+  let source;
+
+  function gone() {
+    source.close();
+    lost();
+    setTimeout(follow, 1000);
+  }
+
+  function follow() {
+    source = new EventSource("/events?only=screen&lang=" + root.lang);
+    heard(patience);
+    source.addEventListener("screen", (e) => {
+      heard(patience);
+      const s = JSON.parse(e.data);
+      at("test").hidden = at("test").hidden && !s.test;
+      show(s.kind, s.words);
+    });
+    source.addEventListener("beat", () => heard(patience));
+    // A till that restarts is back within a second or two; give it that before saying so.
+    source.addEventListener("error", () => { source.close(); heard(Math.min(1000, patience)); });
+  }
+
+  addEventListener("resize", () => fit(at("amount")));
+  follow();
+})();

@@ -1,0 +1,80 @@
+package display
+
+import (
+	"net/http"
+
+	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/internal/localweb"
+)
+
+// Languages are the languages of the pages, in the order of their buttons.
+var languages = []string{"zh", "en", "ja"}
+
+// words are what the customer's screen says, ready to be shown.
+type words struct {
+	Headline string `json:"headline"`
+	Amount   string `json:"amount,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+	Note     string `json:"note,omitempty"`
+}
+
+// shown is a screen and its words.
+type shown struct {
+	agent.Screen
+	Lang  string `json:"lang"`
+	Words words  `json:"words"`
+}
+
+func (s *Server) language(r *http.Request) string {
+	return localweb.Language(r, languages, s.o.Language)
+}
+
+func (s *Server) shown(sc agent.Screen, lang string) shown {
+	sc.Test = sc.Test || s.o.Test
+	return shown{Screen: sc, Lang: lang, Words: wordsFor(sc, lang)}
+}
+
+// screen answers with the current screen as JSON.
+func (s *Server) screen(w http.ResponseWriter, r *http.Request) {
+	s.reply(w, http.StatusOK, s.shown(s.o.Till.Screen(), s.language(r)))
+}
+
+// wordsFor puts a screen into words. A kind it does not know reads like the start of the
+// till, never like a payment that went well.
+func wordsFor(sc agent.Screen, lang string) words {
+	kind := "screen." + string(sc.Kind)
+	if !known(kind) {
+		kind = "screen." + string(agent.ScreenStarting)
+	}
+	w := words{Headline: say(lang, kind), Detail: say(lang, kind+".detail")}
+	w.Amount = writeAmount(sc.Amount, sc.Currency, lang)
+	switch sc.Kind {
+	case agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed:
+		w.Note = w.Detail
+		w.Detail = reason(sc.Reason, sc.Kind, lang)
+	case agent.ScreenPaid, agent.ScreenConfirm, agent.ScreenSending:
+		w.Note = scheme(sc.Scheme, lang)
+	}
+	if sc.Kind == agent.ScreenNotPaid && sc.Reason == string(sale.EndMistaken) {
+		w.Note = "" // the reason itself says that the money went out and came back
+	}
+	return w
+}
+
+// reason is the sentence for a word in Screen.Reason; an unknown word gets the kind's
+// general sentence, because a customer can do nothing with a word.
+func reason(word string, kind agent.ScreenKind, lang string) string {
+	if key := "reason." + word; word != "" && known(key) {
+		return say(lang, key)
+	}
+	return say(lang, "reason.any."+string(kind))
+}
+
+// scheme is the wallet's name as its customers know it.
+func scheme(name, lang string) string {
+	if key := "scheme." + name; known(key) {
+		return say(lang, key)
+	}
+	return name
+}
