@@ -1,12 +1,18 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/queue"
+	"github.com/tilld/tilld/agent/route"
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/paycode"
@@ -50,62 +56,187 @@ type Options struct {
 	Ceiling map[sale.Currency]int64
 	// CodeWait is how long a customer may take to show a code. Zero means 90 s.
 	CodeWait time.Duration
+	// Wall is the wall clock; nil means time.Now.
+	Wall func() time.Time
 	// PerTry are SaleIDs that use a new TransactionID for every try of one basket; may be nil.
 	PerTry map[string]bool
 }
 
-// New makes a till from what the journal holds: payments in doubt are taken up again by Run.
-func New(o Options) (*Till, error) { return &Till{}, nil }
-
 // Till takes payments, one lane at a time, and finishes those in doubt. All methods are
 // safe for concurrent use.
-type Till struct{}
+type Till struct {
+	o         Options
+	terminal  string // first part of every order id
+	contracts map[int]*Contract
+	routes    route.Table
+	// asking bounds the requests to wallets about payments in doubt.
+	asking chan struct{}
+
+	// mu guards the maps, every payment's record and the fields below. It is held for
+	// memory only, never across a commit or a request.
+	mu       sync.Mutex
+	payments map[string]*payment
+	byOrder  map[string]*payment
+	byKey    map[sale.MessageKey]*entry
+	settled  map[string]string     // a wallet's transaction id -> the order it settled
+	seen     map[string]struct{}   // HMACs of codes that reached SENDING
+	doubts   map[*payment]struct{} // payments whose outcome is in doubt
+	manual   []string              // orders that waited for a decision at start
+	down     map[int]bool          // contract slots that cannot be reached
+	back     chan struct{}         // closed and made anew when one is back
+	// recoveringUntil is when a request that is not on record is NotFound again.
+	recoveringUntil time.Time
+	lane            *payment // whom the customer's screen and the scanner belong to
+	nextSeq         uint64
+	resume          []*payment // in doubt at start, taken up by Run
+	ctx             context.Context
+
+	screens screens
+	stopped chan struct{} // closed when Run ends: waiting callers go
+	failed  chan error    // the journal failed
+	wg      sync.WaitGroup
+}
+
+// New makes a till from what the journal holds: payments in doubt are taken up again by Run.
+func New(o Options) (*Till, error) {
+	if o.CodeWait == 0 {
+		o.CodeWait = 90 * time.Second
+	}
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
+	t := &Till{
+		o:         o,
+		terminal:  sale.TerminalCode(o.Serial),
+		contracts: map[int]*Contract{},
+		asking:    make(chan struct{}, maxAsking),
+		payments:  map[string]*payment{},
+		byOrder:   map[string]*payment{},
+		byKey:     map[sale.MessageKey]*entry{},
+		settled:   map[string]string{},
+		seen:      map[string]struct{}{},
+		doubts:    map[*payment]struct{}{},
+		down:      map[int]bool{},
+		back:      make(chan struct{}),
+		nextSeq:   max(o.Recovery.NextPayment, 1),
+		stopped:   make(chan struct{}),
+		failed:    make(chan error, 1),
+	}
+	for i := range o.Contracts {
+		c := &o.Contracts[i]
+		if _, twice := t.contracts[c.Ref.Slot]; twice {
+			return nil, fmt.Errorf("make till: two contracts in slot %d", c.Ref.Slot)
+		}
+		t.contracts[c.Ref.Slot] = c
+		t.routes = append(t.routes, route.Row{Slot: c.Ref.Slot, Name: c.Ref.Name, Wallet: c.Ref.Wallet, Schemes: c.Schemes, Currencies: c.Currencies})
+	}
+	if err := t.load(); err != nil {
+		return nil, fmt.Errorf("make till: %w", err)
+	}
+	t.screens.init(o.Test)
+	return t, nil
+}
+
+// maxAsking is how many requests about payments in doubt run at once.
+const maxAsking = 8
 
 // Run owns every payment until ctx ends. It returns when the last goroutine has ended, and
 // an error when the journal failed: the daemon then exits and starts again.
-func (t *Till) Run(ctx context.Context) error { return nil }
+func (t *Till) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t.mu.Lock()
+	t.ctx = ctx
+	t.mu.Unlock()
 
-// Pay carries out a payment, or attaches to the one that this request means, and waits for
-// its end. When ctx ends first the payment goes on and the error is ErrUndecided.
-func (t *Till) Pay(ctx context.Context, r PayRequest) (Reply, error) { return Reply{}, ErrUndecided }
+	t.o.Health.OnChange(func(health.Cause, bool) { t.showLane() })
+	t.checkStanding()
+	if err := t.beginRecovery(ctx); err != nil {
+		close(t.stopped)
+		return err
+	}
+	t.wg.Go(func() { t.keepReach(ctx) })
+	t.showLane()
 
-// Delivered notes that the reply to the request was written to a live connection.
-func (t *Till) Delivered(k sale.MessageKey) {}
-
-// Status says what is known of the request named by ref (a Payment or a Reversal). A request
-// that is not on record is from now on refused, for 48 h, if it arrives late.
-func (t *Till) Status(ctx context.Context, ref sale.MessageKey) (StatusOf, Reply, error) {
-	return StatusNotFound, Reply{}, nil
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-t.failed:
+		cancel()
+	}
+	close(t.stopped)
+	t.wg.Wait()
+	return err
 }
 
-// Abort turns the payment named by ref to undo, if it is of the same SaleID and open. It
-// returns once that is durable where it must be; the payment's own answer follows. A
-// request not seen yet is from now on refused, for 48 h.
-func (t *Till) Abort(ctx context.Context, ref sale.MessageKey, reason string) error { return nil }
-
-// Reverse gives a paid payment back in full and waits for the end of it, like Pay.
-func (t *Till) Reverse(ctx context.Context, r ReverseRequest) (Reply, error) {
-	return Reply{}, ErrUndecided
+// fail stops the till: a write that is not known to be durable must not be followed by
+// anything.
+func (t *Till) fail(err error) {
+	select {
+	case t.failed <- err:
+	default:
+	}
 }
 
-// Confirm is the operator's decision about a payment that waits for one (above the ceiling).
-func (t *Till) Confirm(c Confirmation) error { return nil }
-
-// Settle closes a MANUAL attempt by an operator's word: paid or not.
-func (t *Till) Settle(ctx context.Context, payment string, paid bool) error { return nil }
+// errOver is returned inside a payment's goroutine when the daemon stops: the journal
+// knows the rest.
+var errOver = errors.New("the till is stopping")
 
 // Payments lists copies of the payments on record, newest first; open only, if asked.
-func (t *Till) Payments(openOnly bool) []sale.Payment { return nil }
+func (t *Till) Payments(openOnly bool) []sale.Payment {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []sale.Payment
+	for _, pm := range t.payments {
+		if !openOnly || pm.p.Open() {
+			out = append(out, clone(pm.p))
+		}
+	}
+	slices.SortFunc(out, func(a, b sale.Payment) int {
+		return cmp.Or(b.Begun.Compare(a.Begun), cmp.Compare(b.Seq, a.Seq))
+	})
+	return out
+}
 
 // Payment returns a copy of one payment by its id or one of its order ids.
-func (t *Till) Payment(id string) (sale.Payment, bool) { return sale.Payment{}, false }
+func (t *Till) Payment(id string) (sale.Payment, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	pm := t.payments[id]
+	if pm == nil {
+		pm = t.byOrder[id]
+	}
+	if pm == nil {
+		return sale.Payment{}, false
+	}
+	return clone(pm.p), true
+}
+
+// Undelivered lists the payments that were paid or reversed while nobody was told, newest
+// first.
+func (t *Till) Undelivered() []sale.Payment {
+	return slices.DeleteFunc(t.Payments(false), func(p sale.Payment) bool {
+		return p.Ending == sale.Undecided || p.Delivered || len(p.Attempts) == 0
+	})
+}
 
 // Busy reports whether a payment occupies the lane.
-func (t *Till) Busy() bool { return false }
+func (t *Till) Busy() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.occupied() != nil
+}
 
-// Screen is what the customer's screen shows now.
-func (t *Till) Screen() Screen { return Screen{} }
-
-// Watch delivers every screen and event from now on, the current screen first, until ctx
-// ends. A watcher that does not keep up loses events, never the latest screen.
-func (t *Till) Watch(ctx context.Context) (<-chan Screen, <-chan Event) { return nil, nil }
+// occupied is the payment that keeps others out: the one in the lane, or one in doubt that
+// is meant to be kept. The caller holds mu.
+func (t *Till) occupied() *payment {
+	if t.lane != nil {
+		return t.lane
+	}
+	for pm := range t.doubts {
+		if pm.p.Intent == sale.Keep {
+			return pm
+		}
+	}
+	return nil
+}

@@ -39,3 +39,15 @@ type Contract struct {
 	Clock      sale.Clock
 	Wallet     Wallet
 }
+
+// Send hands a prepared payment to the wallet, once. What Wallet.Pay says of its results
+// holds for it.
+type Send func(ctx context.Context) (sale.Answer, error)
+
+// Preparer is a Wallet that can do the slow part of Pay, the signature, before the attempt
+// is durable, so that both happen at the same time. Prepare hands no byte to the kernel; a
+// Send that is never called sent nothing. The credential may be wiped only after Send
+// returned or was given up.
+type Preparer interface {
+	Prepare(ctx context.Context, a sale.Attempt, c sale.Credential) (Send, error)
+}

@@ -37,6 +37,8 @@ const (
 	EndMistaken      Ending = "wrong-answer" // the wallet charged another total; reversed
 	EndBusy          Ending = "busy"         // another basket's payment is running
 	EndBadMessage    Ending = "bad-message"  // the request cannot be a payment
+	EndReversed      Ending = "reversed"     // of a Reversal: the payment was given back in full
+	EndNotFound      Ending = "not-found"    // of a Reversal: no such payment on this terminal
 )
 
 // Asked is what identifies a payment to the point of sale (nexo names).

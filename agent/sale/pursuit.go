@@ -83,6 +83,39 @@ type Pursuit struct {
 	Jitter float64
 }
 
+// Hurry makes what waits for its back-off due at once: the network is back.
+func (u *Pursuit) Hurry() {
+	if u.Failures == 0 {
+		return
+	}
+	u.Failures, u.LastQuery = 0, time.Time{}
+	if u.ReverseAccepted.IsZero() {
+		u.LastReverse = time.Time{}
+	}
+}
+
+// Asked notes a query that left at from and came back at now with ev.
+func (u *Pursuit) Asked(from, now time.Time, ev Event) {
+	u.LastQuery = now
+	if ev == EvNoAnswer || ev == EvForeign || ev == EvNotSent {
+		u.Failures++
+		return
+	}
+	u.Failures, u.Word, u.Said = 0, ev, from
+}
+
+// AskedReverse notes a reverse that came back at now with ev.
+func (u *Pursuit) AskedReverse(now time.Time, ev Event) {
+	u.LastReverse = now
+	switch ev {
+	case EvAccepted, EvClosed, EvRefunded, EvNotFound:
+		// Whatever it says: only a query proves it.
+		u.Failures, u.ReverseAccepted, u.Word = 0, now, EvNone
+	default:
+		u.Failures++
+	}
+}
+
 // backoff is the wait after a request that brought nothing.
 func (u *Pursuit) backoff(c Clock, now time.Time) time.Duration {
 	if now.Sub(u.From) > c.RetryFor {

@@ -107,9 +107,11 @@ var moves = map[edge]struct{ needsUndo bool }{
 	{Unknown, Manual, EvLost}:               {},
 
 	{Paid, Reversing, EvUndo}: {needsUndo: true},
+	{Paid, Manual, EvWindow}:  {needsUndo: true},
 
 	{Reversing, Reversed, EvClosed}:           {},
 	{Reversing, Reversed, EvProven}:           {},
+	{Reversing, Reversed, EvDeclined}:         {},
 	{Reversing, ReversedRefunded, EvRefunded}: {},
 	{Reversing, Manual, EvWindow}:             {},
 

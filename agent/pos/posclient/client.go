@@ -33,7 +33,7 @@ type Options struct {
 	Roots  *x509.CertPool // the shop's authority
 	SaleID string
 	POIID  string
-	Key    *Key // nil talks plain
+	Key    *Key        // nil talks plain
 	TLS    *tls.Config // when set, replaces the verification described at New
 	// Timeout bounds one exchange; zero leaves it to the context.
 	Timeout time.Duration

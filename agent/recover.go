@@ -1,0 +1,285 @@
+package agent
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tilld/tilld/agent/health"
+	"github.com/tilld/tilld/agent/queue"
+	"github.com/tilld/tilld/agent/sale"
+)
+
+// recoveryKey is where the duty to ask about lost records is kept.
+const recoveryKey = "recovery"
+
+// recoveryDuty is what is left to ask after records were lost.
+type recoveryDuty struct {
+	Gaps []queue.Gap `json:"gaps"`
+	At   time.Time   `json:"at"`
+	Done bool        `json:"done"`
+}
+
+// load reads the journal into memory.
+func (t *Till) load() error {
+	err := t.o.Journal.Each(queue.Payment, func(key string, value []byte) error {
+		var p sale.Payment
+		if err := json.Unmarshal(value, &p); err != nil {
+			return fmt.Errorf("read payment %s: %w", key, err)
+		}
+		t.adopt(p)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = t.o.Journal.Each(queue.Reply, func(key string, value []byte) error {
+		if key == recoveryKey {
+			return nil
+		}
+		var r storedReply
+		if err := json.Unmarshal(value, &r); err != nil {
+			return fmt.Errorf("read a stored reply: %w", err)
+		}
+		t.recall(key, r)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.o.Journal.Each(queue.Code, func(key string, value []byte) error {
+		mac, err := hex.DecodeString(key)
+		if err != nil {
+			return fmt.Errorf("read a code's mark: %w", err)
+		}
+		t.seen[string(mac)] = struct{}{}
+		return nil
+	})
+}
+
+// adopt takes a payment of the journal into memory.
+func (t *Till) adopt(p sale.Payment) *payment {
+	pm := t.newPayment(p)
+	if p.Ending != sale.Undecided {
+		close(pm.ended)
+		if a := p.Current(); p.Intent == sale.Undo && a != nil && a.State.Final() && a.State != sale.Paid {
+			close(pm.reversed)
+		}
+	}
+	t.payments[p.ID] = pm
+	e := &entry{hash: p.Asked.Hash, asked: p.Asked, pm: pm, reply: p.Reply, ending: p.Ending}
+	if p.Asked.ServiceID != "" {
+		t.byKey[p.Asked.Key()] = e
+	}
+	for _, a := range p.Attempts {
+		t.byOrder[a.ID] = pm
+		if a.State == sale.Paid && a.WalletTransaction != "" {
+			t.settled[settledKey(&a)] = a.ID
+		}
+	}
+	if p.InDoubt() {
+		t.doubts[pm] = struct{}{}
+	}
+	a := p.Current()
+	undoing := a != nil && a.State == sale.Paid && p.Intent == sale.Undo
+	if p.InDoubt() || undoing || p.Ending == sale.Undecided && (a == nil || a.State != sale.Manual) {
+		t.resume = append(t.resume, pm)
+	}
+	if a != nil && a.State == sale.Manual {
+		t.manual = append(t.manual, a.ID)
+	}
+	return pm
+}
+
+// recall takes a stored reply or tombstone into memory.
+func (t *Till) recall(key string, r storedReply) {
+	parts := strings.Split(key, "\x1f")
+	if len(parts) != 3 {
+		return
+	}
+	k := sale.MessageKey{SaleID: parts[0], POIID: parts[1], ServiceID: parts[2]}
+	t.byKey[k] = &entry{
+		hash: r.Hash, asked: sale.Asked{SaleID: k.SaleID, POIID: k.POIID, ServiceID: k.ServiceID, Hash: r.Hash},
+		pm: t.payments[r.Payment], reversal: r.Reversal, tombstone: r.Tombstone, reply: r.Reply, ending: r.Ending, why: r.Why,
+	}
+}
+
+// beginRecovery takes up everything that a former run left open.
+func (t *Till) beginRecovery(ctx context.Context) error {
+	if t.o.Recovery.Foreign {
+		t.o.Health.Set(health.Cause{Code: "foreign-board", Severity: health.Closed,
+			Text: "the state directory was made on another board: what is open is finished, nothing new begins",
+			Hint: "when tilld queue ls is empty, start with a new state directory"})
+	}
+	for _, order := range t.manual {
+		t.alarm("manual", order, "the outcome is not known: the wallet's bill or an operator must decide")
+	}
+	for _, order := range t.o.Recovery.Doubt {
+		t.rebuildDoubt(order)
+	}
+	t.mu.Lock()
+	resume := t.resume
+	t.resume = nil
+	t.mu.Unlock()
+	for _, pm := range resume {
+		t.wg.Go(func() { pm.closeOut(ctx, pm.takeUp(ctx)) })
+	}
+	return t.takeUpGaps(ctx)
+}
+
+// takeUp goes on with a payment found at start-up. A code is never sent again.
+func (pm *payment) takeUp(ctx context.Context) error {
+	p := pm.record()
+	a := p.Current()
+	if a == nil || a.State == sale.Declined {
+		return pm.finishUnsent(ctx, sale.EndCancelled, "the terminal restarted while it waited for a code; nothing is charged")
+	}
+	if a.State == sale.Sending {
+		if err := pm.mustSave(ctx, move(sale.Unknown, sale.EvRestart, nil)); err != nil {
+			return err
+		}
+	}
+	return pm.pursue(ctx)
+}
+
+// rebuildDoubt makes a payment of an order id that the witness names and the journal lacks:
+// it was in the very batch that was lost, so nobody was told anything about it. It is asked
+// about and undone.
+func (t *Till) rebuildDoubt(order string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byOrder[order] != nil {
+		return // an older version is there and is pursued
+	}
+	id, n, slot, err := sale.ParseOrderID(order)
+	c := t.contracts[slot]
+	if err != nil || c == nil {
+		t.o.Log.Error("lost order cannot be asked about", "order", order, "slot", slot)
+		return
+	}
+	p := sale.Payment{Version: 1, ID: id, Intent: sale.Undo, UndoneBy: "operator", Begun: t.o.Wall().Round(0), Amount: sale.Amount{Currency: "CNY", Exponent: 2}}
+	p.Attempts = []sale.Attempt{{ID: order, N: n, Contract: c.Ref, Amount: p.Amount, SentAt: p.Begun, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}}
+	t.adopt(p)
+}
+
+// takeUpGaps asks about every order id that may have been lost. No new sale begins before
+// that is done.
+func (t *Till) takeUpGaps(ctx context.Context) error {
+	duty := recoveryDuty{Gaps: t.o.Recovery.Gaps, At: t.o.Wall().Round(0)}
+	if !t.o.Recovery.Lost {
+		value, err := t.o.Journal.Get(queue.Reply, recoveryKey)
+		if err != nil {
+			return nil // none was ever lost
+		}
+		if err := json.Unmarshal(value, &duty); err != nil {
+			return fmt.Errorf("read the recovery duty: %w", err)
+		}
+	} else if err := t.saveDuty(ctx, duty); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	t.recoveringUntil = duty.At.Add(replayFor)
+	t.mu.Unlock()
+	if duty.Done {
+		return nil
+	}
+	t.o.Health.Set(health.Cause{Code: "recovery", Severity: health.Closed,
+		Text: "records were lost; the wallets are being asked about every order that may have been begun",
+		Hint: "wait; tilld status shows the progress. Orders found are MANUAL: compare with the wallet's bill"})
+	t.wg.Go(func() {
+		for _, g := range duty.Gaps {
+			if err := t.askGap(ctx, g); err != nil {
+				return
+			}
+		}
+		duty.Done = true
+		if err := t.saveDuty(ctx, duty); err == nil {
+			t.o.Health.Clear("recovery", "")
+		}
+	})
+	return nil
+}
+
+func (t *Till) saveDuty(ctx context.Context, d recoveryDuty) error {
+	value, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("encode the recovery duty: %w", err)
+	}
+	return t.commit(ctx, queue.Put{Kind: queue.Reply, Key: recoveryKey, Value: value, Open: !d.Done})
+}
+
+// askGap asks every contract about attempts 1 to 3 of every lost sequence number.
+func (t *Till) askGap(ctx context.Context, g queue.Gap) error {
+	for seq := g.From; seq <= g.To; seq++ {
+		id := sale.PaymentID(t.terminal, g.Token, seq)
+		if _, known := t.Payment(id); known {
+			continue
+		}
+		for slot, c := range t.contracts {
+			for n := 1; n <= sale.MaxAttempts; n++ {
+				if err := t.askLost(ctx, id, seq, n, slot, c); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// askLost asks until there is an answer. What is found is MANUAL: who was told what about it
+// is not known, so it is not reversed by itself.
+func (t *Till) askLost(ctx context.Context, id string, seq uint64, n, slot int, c *Contract) error {
+	a := sale.Attempt{ID: sale.OrderID(id, n, slot), N: n, Contract: c.Ref, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, Why: sale.EvLost}
+	for {
+		ans, err := c.Wallet.Query(ctx, a)
+		if ctx.Err() != nil {
+			return errOver
+		}
+		if err == nil && ans.HasTotal {
+			a.Amount = ans.Total
+		}
+		switch a.Judge(sale.OpQuery, ans) {
+		case sale.EvNoAnswer, sale.EvForeign, sale.EvNotSent:
+			select {
+			case <-ctx.Done():
+				return errOver
+			case <-time.After(c.Clock.RetryMost):
+			}
+			continue
+		case sale.EvPaid, sale.EvPaying:
+			return t.keepLost(ctx, id, seq, a, ans)
+		}
+		return nil
+	}
+}
+
+func (t *Till) keepLost(ctx context.Context, id string, seq uint64, a sale.Attempt, ans sale.Answer) error {
+	noteAnswer(ans)(&a)
+	a.State = sale.Manual
+	p := sale.Payment{Version: 1, ID: id, Seq: seq, Intent: sale.Keep, Amount: a.Amount, Begun: a.SentAt, Attempts: []sale.Attempt{a}}
+	pm := t.newPayment(p)
+	if err := pm.mustSave(ctx, func(*sale.Payment) ([]queue.Put, error) { return nil, nil }); err != nil {
+		return err
+	}
+	t.alarm("manual", a.ID, "found at the wallet after records were lost: compare with the bill and decide")
+	return nil
+}
+
+// codeSeen reports whether a code reached SENDING before.
+func (t *Till) codeSeen(mac []byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, seen := t.seen[string(mac)]
+	return seen
+}
+
+func (t *Till) markSeen(mac []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seen[string(mac)] = struct{}{}
+}
+
+func settledKey(a *sale.Attempt) string { return a.Contract.Wallet + "\x00" + a.WalletTransaction }

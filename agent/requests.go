@@ -1,0 +1,500 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tilld/tilld/agent/queue"
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/internal/secret"
+)
+
+// entry is what is known of one request of a point of sale: the replay guard.
+type entry struct {
+	hash      []byte
+	asked     sale.Asked
+	pm        *payment // nil for a refusal or a tombstone
+	reversal  bool
+	tombstone string
+	reply     []byte // nil until decided
+	ending    sale.Ending
+	why       string
+}
+
+// replayFor is how long a request is remembered (nexo: a ServiceID is unique for 48 h).
+const replayFor = 48 * time.Hour
+
+// Pay carries out a payment, or attaches to the one that this request means, and waits for
+// its end. When ctx ends first the payment goes on and the error is ErrUndecided.
+func (t *Till) Pay(ctx context.Context, r PayRequest) (Reply, error) {
+	e, fresh := t.admit(r)
+	if fresh == nil {
+		r.Code.Wipe()
+	}
+	if fresh != nil {
+		if refusal, why := t.standing(ctx, r.Code != nil); refusal != sale.Undecided {
+			r.Code.Wipe()
+			t.withdraw(fresh, e, refusal, why)
+			return t.replyTo(e, r.Asked), nil
+		}
+		t.begin(fresh, r.Code)
+	}
+	return t.await(ctx, e, r.Asked)
+}
+
+// admit finds what a request means under one lock: an answer given before, a payment to
+// attach to, a refusal, or a fresh payment that now holds the lane.
+func (t *Till) admit(r PayRequest) (*entry, *payment) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := r.Asked.Key()
+	if e := t.byKey[k]; e != nil {
+		switch {
+		case e.tombstone != "":
+			return &entry{asked: r.Asked, ending: sale.EndAborted, why: "this request was aborted or asked about before it arrived"}, nil
+		case e.reversal || !bytes.Equal(e.hash, r.Asked.Hash):
+			return &entry{asked: r.Asked, ending: sale.EndNotAllowed, why: "this ServiceID was used for another request"}, nil
+		}
+		return e, nil
+	}
+	e := &entry{hash: r.Asked.Hash, asked: r.Asked}
+	if pm := t.sameBasket(r); pm != nil {
+		if !pm.p.Amount.Same(r.Amount) {
+			return t.refuse(e, sale.EndNotAllowed, fmt.Sprintf("this basket has payment %s of %s already, whose outcome was not delivered: ask its status or reverse it first", pm.p.ID, pm.p.Amount)), nil
+		}
+		e.pm = pm
+		pm.attached = append(pm.attached, r.Asked)
+		t.byKey[k] = e
+		return e, nil
+	}
+	if pm := t.paidBasket(r); pm != nil {
+		return t.refuse(e, sale.EndNotAllowed, fmt.Sprintf("this basket was paid by payment %s: use another TransactionID for another payment", pm.p.ID)), nil
+	}
+	if t.occupied() != nil {
+		return t.refuse(e, sale.EndBusy, "another payment is running"), nil
+	}
+	pm := t.newPayment(sale.Payment{
+		Version: 1, Seq: t.nextSeq, ID: sale.PaymentID(t.terminal, t.o.Recovery.Token, t.nextSeq),
+		Asked: r.Asked, Amount: r.Amount, Intent: sale.Keep, Begun: t.o.Wall().Round(0),
+	})
+	t.nextSeq++
+	pm.brands = r.Brands
+	e.pm = pm
+	t.byKey[k], t.payments[pm.p.ID], t.lane = e, pm, pm
+	return e, pm
+}
+
+// sameBasket finds the open or undelivered payment that a new request is a repeat of. The
+// caller holds mu.
+func (t *Till) sameBasket(r PayRequest) *payment {
+	for _, pm := range t.payments {
+		p := &pm.p
+		if p.Asked.SaleID != r.Asked.SaleID || p.Delivered && !p.InDoubt() {
+			continue
+		}
+		if p.Ending != sale.Undecided && p.Ending != sale.EndPaid || p.Ending == sale.EndPaid && p.Intent == sale.Undo {
+			continue // nothing is charged: a fresh try may follow
+		}
+		same := p.Asked.TransactionID != "" && p.Asked.TransactionID == r.Asked.TransactionID
+		if same || t.o.PerTry[r.Asked.SaleID] && p.Amount.Same(r.Amount) {
+			return pm
+		}
+	}
+	return nil
+}
+
+// paidBasket finds a payment of the same basket and amount that was paid and delivered. The
+// caller holds mu.
+func (t *Till) paidBasket(r PayRequest) *payment {
+	if r.Asked.TransactionID == "" {
+		return nil
+	}
+	for _, pm := range t.payments {
+		p := &pm.p
+		if p.Asked.SaleID == r.Asked.SaleID && p.Asked.TransactionID == r.Asked.TransactionID &&
+			p.Ending == sale.EndPaid && p.Intent == sale.Keep && p.Amount.Same(r.Amount) &&
+			t.o.Wall().Sub(p.EndedAt) < replayFor {
+			return pm
+		}
+	}
+	return nil
+}
+
+// refuse ends a request without a payment. The caller holds mu. The answer is remembered
+// with the next commit; no flush of its own, for nothing happened.
+func (t *Till) refuse(e *entry, ending sale.Ending, why string) *entry {
+	e.ending, e.why = ending, why
+	e.reply = t.o.Render(e.asked, Reply{Ending: ending, Why: why})
+	t.byKey[e.asked.Key()] = e
+	t.remember(e)
+	return e
+}
+
+// remember writes the entry's reply along with the next commit.
+func (t *Till) remember(e *entry) {
+	r := storedReply{Hash: e.hash, Reversal: e.reversal, Ending: e.ending, Why: e.why, Reply: e.reply, At: t.o.Wall().Round(0)}
+	if e.pm != nil {
+		r.Payment = e.pm.p.ID
+	}
+	if put, err := replyPut(e.asked.Key(), r); err == nil {
+		t.o.Journal.Later(put)
+	}
+}
+
+// withdraw turns a fresh payment that may not begin into a refusal.
+func (t *Till) withdraw(pm *payment, e *entry, ending sale.Ending, why string) {
+	t.mu.Lock()
+	delete(t.payments, pm.p.ID)
+	if t.lane == pm {
+		t.lane = nil
+	}
+	e.pm = nil
+	t.refuse(e, ending, why)
+	attached := pm.attached
+	for _, asked := range attached {
+		if other := t.byKey[asked.Key()]; other != nil {
+			other.pm = nil
+			t.refuse(other, ending, why)
+		}
+	}
+	t.mu.Unlock()
+	close(pm.ended)
+	t.emit(Event{Kind: "refused", Amount: pm.p.Amount.String(), State: string(ending), Text: why})
+	t.showEnd(pm, Screen{Kind: ScreenNotPaid, Reason: string(ending)})
+}
+
+// begin starts the owner goroutine.
+func (t *Till) begin(pm *payment, code *secret.Bytes) {
+	t.mu.Lock()
+	ctx := t.ctx
+	t.mu.Unlock()
+	t.wg.Go(func() { pm.live(ctx, code) })
+}
+
+// await waits for the end of what the entry stands for.
+func (t *Till) await(ctx context.Context, e *entry, asked sale.Asked) (Reply, error) {
+	t.mu.Lock()
+	pm, decided := e.pm, e.reply != nil
+	t.mu.Unlock()
+	if pm != nil && !decided {
+		done := pm.ended
+		if e.reversal {
+			done = pm.reversed
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return Reply{}, ErrUndecided
+		case <-t.stopped:
+			return Reply{}, ErrUndecided
+		}
+	}
+	return t.replyTo(e, asked), nil
+}
+
+// replyTo is the entry's answer; the same bytes for every repeat.
+func (t *Till) replyTo(e *entry, asked sale.Asked) Reply {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := Reply{Ending: e.ending, Why: e.why}
+	if e.pm != nil {
+		r.Payment = clone(e.pm.p)
+		if r.Ending == sale.Undecided {
+			r.Ending = e.pm.p.Ending
+		}
+	}
+	if e.reply == nil {
+		render := t.o.Render
+		if e.reversal {
+			render = t.o.RenderReverse
+		}
+		e.reply = render(asked, r)
+		if t.byKey[asked.Key()] == e {
+			t.remember(e)
+		}
+	}
+	r.Bytes = e.reply
+	return r
+}
+
+// Delivered notes that the reply to the request was written to a live connection. It costs
+// no flush: the note rides along with the next commit.
+func (t *Till) Delivered(k sale.MessageKey) {
+	t.mu.Lock()
+	e := t.byKey[k]
+	t.mu.Unlock()
+	if e == nil || e.pm == nil || e.reversal {
+		return
+	}
+	pm := e.pm
+	pm.writing.Lock()
+	defer pm.writing.Unlock()
+	next := pm.record()
+	if next.Delivered || next.Ending == sale.Undecided {
+		return
+	}
+	next.Delivered = true
+	put, err := paymentPut(next)
+	if err != nil {
+		return
+	}
+	t.o.Journal.Later(put)
+	pm.publish(next)
+}
+
+// Status says what is known of the request named by ref (a Payment or a Reversal). A request
+// that is not on record is from now on refused, for 48 h, if it arrives late.
+func (t *Till) Status(ctx context.Context, ref sale.MessageKey) (StatusOf, Reply, error) {
+	t.mu.Lock()
+	e := t.byKey[ref]
+	recovering := t.recoveringUntil.After(t.o.Wall())
+	t.mu.Unlock()
+	switch {
+	case e != nil && e.tombstone != "":
+		return StatusNotFound, Reply{}, nil
+	case e != nil && (e.reply != nil || t.over(e)):
+		return StatusKnown, t.replyTo(e, e.asked), nil
+	case e != nil:
+		return StatusInProgress, Reply{}, nil
+	case recovering:
+		return StatusInProgress, Reply{}, nil
+	}
+	return StatusNotFound, Reply{}, t.bury(ctx, ref, "status")
+}
+
+func (t *Till) over(e *entry) bool {
+	if e.pm == nil {
+		return true
+	}
+	done := e.pm.ended
+	if e.reversal {
+		done = e.pm.reversed
+	}
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// bury leaves a tombstone: the request it names will be refused when it arrives late.
+func (t *Till) bury(ctx context.Context, k sale.MessageKey, why string) error {
+	t.mu.Lock()
+	if t.byKey[k] != nil {
+		t.mu.Unlock()
+		return nil
+	}
+	t.byKey[k] = &entry{tombstone: why}
+	t.mu.Unlock()
+	put, err := replyPut(k, storedReply{Tombstone: why, At: t.o.Wall().Round(0)})
+	if err != nil {
+		return err
+	}
+	if err := t.commit(ctx, put); err != nil && !errors.Is(err, queue.ErrSpace) {
+		return fmt.Errorf("remember an early %s: %w", why, err)
+	}
+	return nil
+}
+
+// Abort turns the payment named by ref to undo, if it is of the same SaleID and open. It
+// returns once that is durable where it must be; the payment's own answer follows. A
+// request not seen yet is from now on refused, for 48 h.
+func (t *Till) Abort(ctx context.Context, ref sale.MessageKey, reason string) error {
+	t.mu.Lock()
+	e := t.byKey[ref]
+	if e == nil && ref.POIID == "" {
+		for k, other := range t.byKey { // some points of sale leave the POIID out
+			if k.SaleID == ref.SaleID && k.ServiceID == ref.ServiceID {
+				e = other
+				break
+			}
+		}
+	}
+	t.mu.Unlock()
+	if e == nil {
+		return t.bury(ctx, ref, "abort")
+	}
+	if e.pm == nil || e.reversal {
+		return nil
+	}
+	return t.askAbort(ctx, e.pm, "abort")
+}
+
+func (t *Till) askAbort(ctx context.Context, pm *payment, by string) error {
+	ask := abortAsk{reason: by, ack: make(chan struct{})}
+	select {
+	case pm.aborts <- ask:
+	case <-pm.ended:
+		return nil
+	case <-ctx.Done():
+		return ErrUndecided
+	case <-t.stopped:
+		return ErrUndecided
+	}
+	select {
+	case <-ask.ack:
+	case <-pm.ended:
+	case <-ctx.Done():
+		return ErrUndecided
+	case <-t.stopped:
+		return ErrUndecided
+	}
+	return nil
+}
+
+// Reverse gives a paid payment back in full and waits for the end of it, like Pay. A
+// payment that is not decided yet is turned to undo. Repeats get the first one's outcome.
+func (t *Till) Reverse(ctx context.Context, r ReverseRequest) (Reply, error) {
+	e, pm := t.admitReverse(r)
+	if pm != nil {
+		p := pm.record()
+		if p.Ending == sale.Undecided {
+			if err := t.askAbort(ctx, pm, "reversal"); err != nil {
+				return Reply{}, err
+			}
+		} else {
+			t.giveBack(pm)
+		}
+	}
+	return t.await(ctx, e, r.Asked)
+}
+
+func (t *Till) admitReverse(r ReverseRequest) (*entry, *payment) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := r.Asked.Key()
+	if e := t.byKey[k]; e != nil {
+		switch {
+		case e.tombstone != "":
+			return &entry{asked: r.Asked, reversal: true, ending: sale.EndAborted, why: "this request was aborted or asked about before it arrived"}, nil
+		case !e.reversal || !bytes.Equal(e.hash, r.Asked.Hash):
+			return &entry{asked: r.Asked, reversal: true, ending: sale.EndNotAllowed, why: "this ServiceID was used for another request"}, nil
+		}
+		return e, nil
+	}
+	e := &entry{hash: r.Asked.Hash, asked: r.Asked, reversal: true}
+	t.byKey[k] = e
+	pm := t.payments[r.Payment]
+	if pm == nil {
+		pm = t.byOrder[r.Payment]
+	}
+	ending, why := t.mayReverse(pm, r)
+	if ending != sale.Undecided {
+		e.ending, e.why = ending, why
+		e.reply = t.o.RenderReverse(r.Asked, Reply{Ending: ending, Why: why})
+		t.remember(e)
+		return e, nil
+	}
+	e.pm, e.ending = pm, sale.EndReversed
+	return e, pm
+}
+
+// mayReverse says why a payment cannot be given back. The caller holds mu.
+func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
+	if pm == nil {
+		return sale.EndNotFound, "no such payment on this terminal"
+	}
+	p := &pm.p
+	a := p.Current()
+	switch {
+	case r.Amount != nil && !r.Amount.Same(p.Amount):
+		return sale.EndNotAllowed, "only the whole amount can be given back: " + p.Amount.String()
+	case p.Ending == sale.Undecided && (a == nil || a.State != sale.Manual):
+		return sale.Undecided, ""
+	case a == nil || p.Ending != sale.EndPaid:
+		return sale.EndNotAllowed, "this payment was not paid"
+	case a.State == sale.Manual:
+		return sale.EndNotAllowed, "this payment waits for an operator's decision"
+	case a.State == sale.Paid:
+		c := t.contracts[a.Contract.Slot]
+		if c == nil {
+			return sale.EndNotAllowed, "the contract of this payment is not configured any more"
+		}
+		if t.o.Wall().Sub(a.SentAt) > c.Clock.Window-c.Clock.WindowMargin {
+			return sale.EndNotAllowed, "the wallet takes payments back for " + c.Clock.Window.String() + " only"
+		}
+	}
+	return sale.Undecided, ""
+}
+
+// giveBack starts the owner goroutine that reverses a paid payment, once.
+func (t *Till) giveBack(pm *payment) {
+	t.mu.Lock()
+	ctx := t.ctx
+	first := !pm.givingBack && pm.p.Current().State == sale.Paid
+	pm.givingBack = pm.givingBack || first
+	if pm.p.Current().State == sale.Reversed || pm.p.Current().State == sale.ReversedRefunded {
+		closeOnce(pm.reversed)
+	}
+	t.mu.Unlock()
+	if !first {
+		return
+	}
+	t.wg.Go(func() {
+		err := pm.mustSave(ctx, turn("reversal"))
+		if err == nil {
+			err = pm.pursue(ctx)
+		}
+		pm.closeOut(ctx, err)
+	})
+}
+
+// Confirm is the operator's decision about a payment that waits for one (above the ceiling).
+func (t *Till) Confirm(c Confirmation) error {
+	t.mu.Lock()
+	pm := t.payments[c.Payment]
+	t.mu.Unlock()
+	if pm == nil {
+		return fmt.Errorf("confirm %s: %w", c.Payment, queue.ErrNotFound)
+	}
+	select {
+	case pm.confirms <- c.OK:
+		return nil
+	default:
+		return fmt.Errorf("confirm %s: decided already", c.Payment)
+	}
+}
+
+// Settle closes a MANUAL attempt by an operator's word: paid or not.
+func (t *Till) Settle(ctx context.Context, payment string, paid bool) error {
+	t.mu.Lock()
+	pm := t.payments[payment]
+	t.mu.Unlock()
+	if pm == nil {
+		return fmt.Errorf("settle %s: %w", payment, queue.ErrNotFound)
+	}
+	p := pm.record()
+	if a := p.Current(); a == nil || a.State != sale.Manual {
+		return fmt.Errorf("settle %s: it does not wait for a decision", payment)
+	}
+	to, ending := sale.Reversed, sale.EndAborted
+	if paid {
+		to, ending = sale.Paid, sale.EndPaid
+	}
+	if err := pm.finish(ctx, ending, "decided by an operator", move(to, sale.EvOperator, nil)); err != nil {
+		return fmt.Errorf("settle %s: %w", payment, err)
+	}
+	t.o.Health.Clear("manual", p.Current().ID)
+	t.o.Health.Clear("stopped", "")
+	t.checkStanding()
+	t.showLane()
+	return nil
+}
+
+func refundedInFull(p *sale.Payment) ([]queue.Put, error) {
+	p.Refunded = p.Amount.Minor
+	return nil, nil
+}
+
+// closeOnce closes a channel that may be closed already. The caller holds mu.
+func closeOnce(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
+}

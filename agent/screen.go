@@ -1,0 +1,187 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/tilld/tilld/agent/health"
+	"github.com/tilld/tilld/agent/sale"
+)
+
+// endShown is how long "paid" or "not paid" stays on the customer's screen.
+const endShown = 8 * time.Second
+
+// screens is what people see, guarded by Till.mu.
+type screens struct {
+	now      Screen
+	ended    Screen // the last ending, shown until endedTo
+	endedTo  time.Time
+	endTimer *time.Timer
+	seq      uint64 // of events
+	watchers map[*watcher]struct{}
+}
+
+type watcher struct {
+	screens chan Screen // capacity 1: the latest
+	events  chan Event
+}
+
+func (s *screens) init(test bool) {
+	s.now = Screen{Kind: ScreenStarting, Test: test}
+	s.watchers = map[*watcher]struct{}{}
+}
+
+// Screen is what the customer's screen shows now.
+func (t *Till) Screen() Screen {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.screens.now
+}
+
+// Watch delivers every screen and event from now on, the current screen first, until ctx
+// ends. A watcher that does not keep up loses events, never the latest screen.
+func (t *Till) Watch(ctx context.Context) (<-chan Screen, <-chan Event) {
+	w := &watcher{screens: make(chan Screen, 1), events: make(chan Event, 256)}
+	t.mu.Lock()
+	w.screens <- t.screens.now
+	t.screens.watchers[w] = struct{}{}
+	t.mu.Unlock()
+	context.AfterFunc(ctx, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.screens.watchers, w)
+		close(w.screens)
+		close(w.events)
+	})
+	return w.screens, w.events
+}
+
+// emit tells the watchers and the log what happened.
+func (t *Till) emit(e Event) {
+	t.mu.Lock()
+	t.screens.seq++
+	e.Seq, e.At = t.screens.seq, t.o.Wall().Round(0)
+	for w := range t.screens.watchers {
+		select {
+		case w.events <- e:
+		default:
+		}
+	}
+	t.mu.Unlock()
+	t.o.Log.Info(e.Kind, "payment", e.Payment, "order", e.Order, "state", e.State, "amount", e.Amount, "text", e.Text)
+}
+
+// show sets the screen of the payment in the lane.
+func (t *Till) show(pm *payment, s Screen) {
+	t.mu.Lock()
+	pm.screen = t.priced(pm, s)
+	t.mu.Unlock()
+	t.showLane()
+}
+
+// showEnd shows how a payment ended, for a while, unless the next one has the lane.
+func (t *Till) showEnd(pm *payment, s Screen) {
+	t.mu.Lock()
+	t.screens.ended, t.screens.endedTo = t.priced(pm, s), time.Now().Add(endShown)
+	if t.lane == pm {
+		t.lane = nil
+	}
+	if t.screens.endTimer != nil {
+		t.screens.endTimer.Stop()
+	}
+	t.screens.endTimer = time.AfterFunc(endShown, t.showLane)
+	t.mu.Unlock()
+	t.showLane()
+}
+
+// priced adds what every screen of a payment carries. The caller holds mu.
+func (t *Till) priced(pm *payment, s Screen) Screen {
+	s.Amount, s.Currency, s.Payment = pm.p.Amount.Decimal(), pm.p.Amount.Currency, pm.p.ID
+	if a := pm.p.Current(); a != nil && s.Scheme == "" {
+		s.Scheme = a.Scheme
+	}
+	return s
+}
+
+// showDoubt shows what the customer of a payment in doubt must know.
+func (pm *payment) showDoubt(p sale.Payment, u *sale.Pursuit) {
+	kind := ScreenDoubt
+	switch {
+	case p.Intent == sale.Undo:
+		kind = ScreenUndoing
+	case u.Word == sale.EvPaying:
+		kind = ScreenConfirm
+	}
+	pm.t.mu.Lock()
+	changed := pm.screen.Kind != kind
+	pm.t.mu.Unlock()
+	if changed {
+		pm.t.show(pm, Screen{Kind: kind})
+	}
+}
+
+// showLane computes the customer's screen and tells the watchers if it changed.
+func (t *Till) showLane() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := t.screenNow()
+	next.Test = t.o.Test
+	next.Seq = t.screens.now.Seq
+	if next == t.screens.now {
+		return
+	}
+	next.Seq++
+	t.screens.now = next
+	for w := range t.screens.watchers {
+		select {
+		case <-w.screens:
+		default:
+		}
+		w.screens <- next
+	}
+}
+
+// screenNow: the payment in the lane; how the last one ended; a payment in doubt; why no
+// sale is possible; idle. The caller holds mu.
+func (t *Till) screenNow() Screen {
+	if t.lane != nil {
+		return t.lane.screen
+	}
+	if time.Now().Before(t.screens.endedTo) {
+		return t.screens.ended
+	}
+	var doubt *payment
+	for pm := range t.doubts {
+		if doubt == nil || pm.p.Intent == sale.Keep && doubt.p.Intent == sale.Undo || pm.p.Intent == doubt.p.Intent && pm.p.Seq > doubt.p.Seq {
+			doubt = pm
+		}
+		if len(t.doubts) > 100 {
+			break // any will do
+		}
+	}
+	if doubt != nil {
+		kind := ScreenDoubt
+		if doubt.p.Intent == sale.Undo {
+			kind = ScreenUndoing
+		}
+		return t.priced(doubt, Screen{Kind: kind})
+	}
+	if cause, closed := t.o.Health.Closing(); closed {
+		return Screen{Kind: ScreenClosed, Reason: cause.Code}
+	}
+	return Screen{Kind: ScreenIdle}
+}
+
+// alarm tells the operator about an order that a person should look at.
+func (t *Till) alarm(code, order, text string) {
+	t.o.Health.Set(health.Cause{Code: code, Subject: order, Severity: health.Warning, Text: text,
+		Hint: "tilld queue show " + order})
+	t.emit(Event{Kind: "alarm", Order: order, State: code, Text: text})
+}
+
+// stopTrading forbids new sales until an operator has settled what happened.
+func (t *Till) stopTrading(text string) {
+	t.o.Health.Set(health.Cause{Code: "stopped", Severity: health.Closed, Text: text,
+		Hint: "find out which terminal used this number, then: tilld queue settle PAYMENT --paid or --not-paid"})
+	t.emit(Event{Kind: "alarm", State: "stopped", Text: text})
+}

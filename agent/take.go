@@ -1,0 +1,454 @@
+package agent
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tilld/tilld/agent/queue"
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/internal/secret"
+	"github.com/tilld/tilld/scanner"
+	"github.com/tilld/tilld/scanner/paycode"
+)
+
+// maxPresentations is how many codes that cannot be charged a payment takes before it ends.
+const maxPresentations = 3
+
+// live is the owner goroutine of a new payment, from the operator's confirmation to the end.
+func (pm *payment) live(ctx context.Context, code *secret.Bytes) {
+	err := pm.take(ctx, code)
+	pm.closeOut(ctx, err)
+}
+
+// closeOut is what every owner goroutine does last.
+func (pm *payment) closeOut(ctx context.Context, err error) {
+	pm.leaveLane()
+	if err != nil && !errors.Is(err, errOver) {
+		pm.t.o.Log.Error("payment stopped", "payment", pm.record().ID, "err", err)
+		var illegal *sale.MoveError
+		if errors.As(err, &illegal) {
+			pm.t.fail(err)
+		}
+	}
+	pm.t.showLane()
+}
+
+// take runs the payment up to its end or to the moment when its outcome is in doubt, and
+// then pursues it.
+func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
+	t := pm.t
+	defer given.Wipe()
+	if ok, err := pm.operatorConfirms(ctx); !ok || err != nil {
+		return err
+	}
+	// The document's digits, HMACed, once a code looked like an ID number.
+	var document string
+	reason := ""
+	for bad := 0; ; {
+		if bad >= maxPresentations || len(pm.record().Attempts) >= sale.MaxAttempts {
+			return pm.finishUnsent(ctx, sale.EndBadCode, "no code could be used: "+reason)
+		}
+		scan, ending, err := pm.present(ctx, given, reason)
+		if err != nil {
+			return err
+		}
+		if ending != sale.Undecided {
+			return pm.finishUnsent(ctx, ending, endingText(ending))
+		}
+		given = nil
+		var out presented
+		out, err = pm.judgeCode(scan, &document)
+		if err != nil || out.ending != sale.Undecided {
+			scan.Text.Wipe()
+			if err != nil {
+				return err
+			}
+			return pm.finishUnsent(ctx, out.ending, out.why)
+		}
+		if out.refused != "" {
+			scan.Text.Wipe()
+			t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: out.refused})
+			reason, bad = out.refused, bad+1
+			continue
+		}
+		again, err := pm.attempt(ctx, out, scan)
+		scan.Text.Wipe()
+		if err != nil || again == "" {
+			return err
+		}
+		reason, bad = again, bad+1
+	}
+}
+
+// operatorConfirms waits for the operator where the amount is above the ceiling.
+func (pm *payment) operatorConfirms(ctx context.Context) (bool, error) {
+	t, p := pm.t, pm.record()
+	ceiling, has := t.o.Ceiling[p.Amount.Currency]
+	if !has || p.Amount.Minor <= ceiling {
+		return true, nil
+	}
+	t.show(pm, Screen{Kind: ScreenOperator})
+	t.emit(Event{Kind: "operator", Payment: p.ID, Amount: p.Amount.String(), Text: "above the ceiling: an operator must confirm"})
+	timer := time.NewTimer(t.o.CodeWait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false, errOver
+	case ask := <-pm.aborts:
+		close(ask.ack)
+		return false, pm.finishUnsent(ctx, sale.EndAborted, endingText(sale.EndAborted))
+	case ok := <-pm.confirms:
+		if ok {
+			return true, nil
+		}
+		return false, pm.finishUnsent(ctx, sale.EndNotAllowed, "the operator refused the amount")
+	case <-timer.C:
+		return false, pm.finishUnsent(ctx, sale.EndNotAllowed, "no operator confirmed the amount")
+	}
+}
+
+// present shows the amount, opens the gate and waits for one code.
+func (pm *payment) present(ctx context.Context, given *secret.Bytes, reason string) (scanner.Scan, sale.Ending, error) {
+	t := pm.t
+	if given != nil {
+		return scanner.Scan{At: time.Now(), Text: given, Source: "pos"}, sale.Undecided, nil
+	}
+	kind := ScreenPay
+	if reason != "" {
+		kind = ScreenFresh
+	}
+	t.show(pm, Screen{Kind: kind, Reason: reason})
+	if err := t.o.Scanner.Arm(ctx); err != nil {
+		if ctx.Err() != nil {
+			return scanner.Scan{}, "", errOver
+		}
+		return scanner.Scan{}, sale.EndNoScanner, nil
+	}
+	defer t.o.Scanner.Disarm()
+	stopWarming := t.keepWarm(ctx)
+	defer stopWarming()
+	t.emit(Event{Kind: "armed", Payment: pm.record().ID, Amount: pm.record().Amount.String()})
+
+	timer := time.NewTimer(t.o.CodeWait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return scanner.Scan{}, "", errOver
+	case ask := <-pm.aborts:
+		close(ask.ack)
+		return scanner.Scan{}, sale.EndAborted, nil
+	case <-timer.C:
+		return scanner.Scan{}, sale.EndCancelled, nil
+	case scan := <-t.o.Scanner.Scans():
+		return scan, sale.Undecided, nil
+	}
+}
+
+// presented is what a scanned code turned out to be.
+type presented struct {
+	contract *Contract
+	scheme   string
+	mac      []byte
+	refused  string      // ask for another code, with this reason
+	ending   sale.Ending // or end the payment
+	why      string
+}
+
+// judgeCode classifies and routes a code. document remembers what looked like an ID number.
+func (pm *payment) judgeCode(scan scanner.Scan, document *string) (presented, error) {
+	t, p := pm.t, pm.record()
+	text := scan.Text.Reveal()
+	res := t.o.Classify.Classify(text, scan.AIM, t.o.Wall())
+	out := presented{mac: t.o.Journal.CodeMAC(text)}
+	switch res.Decision {
+	case paycode.Accept:
+	case paycode.Rescan:
+		if *document == string(out.mac) {
+			return presented{refused: string(paycode.IDNumber)}, nil
+		}
+		*document = string(out.mac)
+		return presented{refused: string(res.Reason)}, nil
+	default:
+		return presented{refused: string(res.Reason)}, nil
+	}
+	if t.codeSeen(out.mac) {
+		return presented{refused: reasonUsed}, nil
+	}
+	var names []string
+	for _, s := range res.Candidates() {
+		names = append(names, string(s))
+	}
+	d := t.routes.Pick(names, p.Amount.Currency, pm.brands)
+	if !d.OK {
+		return presented{ending: sale.EndNoContract, why: d.Why}, nil
+	}
+	out.contract, out.scheme = t.contracts[d.Slot], d.Scheme
+	return out, nil
+}
+
+// reasonUsed is the screen's word for a code that was presented before.
+const reasonUsed = "code-used"
+
+// attempt is one order id: durable, sent once, answered or in doubt. It returns a reason
+// when the payment may go on with a fresh code, and nothing when it has ended.
+func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan) (again string, err error) {
+	t := pm.t
+	cred := sale.Credential{Scheme: out.scheme, Code: scan.Text, Symbology: scan.AIM, Factor: factor(scan.Text)}
+	defer cred.Wipe()
+
+	p := pm.record()
+	n := len(p.Attempts) + 1
+	a := sale.Attempt{
+		ID: sale.OrderID(p.ID, n, out.contract.Ref.Slot), N: n, Contract: out.contract.Ref, Amount: p.Amount,
+		Scheme: out.scheme, CodeMAC: out.mac, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, State: sale.Sending,
+	}
+	t.show(pm, Screen{Kind: ScreenSending, Scheme: out.scheme})
+	send, err := pm.makeDurable(ctx, a, cred, out.contract)
+	if errors.Is(err, queue.ErrSpace) {
+		return "", pm.finishUnsent(ctx, sale.EndNoSpace, endingText(sale.EndNoSpace))
+	}
+	if err != nil {
+		return "", err
+	}
+	pm.sentAt = time.Now()
+	// The last moment at which an abort costs nothing.
+	select {
+	case ask := <-pm.aborts:
+		err := pm.finish(ctx, sale.EndAborted, endingText(sale.EndAborted), both(turn("abort"), move(sale.Declined, sale.EvNotSent, nil)))
+		close(ask.ack)
+		return "", err
+	default:
+	}
+	ans, err := pm.send(ctx, send)
+	if err != nil {
+		return "", err
+	}
+	return pm.settlePay(ctx, a, out.contract, ans)
+}
+
+// makeDurable commits SENDING while the wallet package signs the request.
+func (pm *payment) makeDurable(ctx context.Context, a sale.Attempt, cred sale.Credential, c *Contract) (Send, error) {
+	seen := queue.Put{Kind: queue.Code, Key: hex.EncodeToString(a.CodeMAC), Value: []byte(a.ID)}
+	durable := make(chan error, 1)
+	go func() {
+		durable <- pm.save(ctx, func(p *sale.Payment) ([]queue.Put, error) {
+			p.Attempts = append(p.Attempts, a)
+			return []queue.Put{seen}, nil
+		})
+	}()
+	send := Send(func(ctx context.Context) (sale.Answer, error) { return c.Wallet.Pay(ctx, a, cred) })
+	var prepared error
+	if w, ok := c.Wallet.(Preparer); ok {
+		if send, prepared = w.Prepare(ctx, a, cred); prepared != nil {
+			send = func(context.Context) (sale.Answer, error) { return sale.Answer{}, prepared }
+		}
+	}
+	if err := <-durable; err != nil {
+		return nil, err
+	}
+	pm.t.markSeen(a.CodeMAC)
+	return send, nil
+}
+
+// send waits for the wallet's answer. An abort that comes meanwhile makes the intent undo
+// durable at once and lets the next customer in; the answer is still waited for.
+func (pm *payment) send(ctx context.Context, send Send) (sale.Answer, error) {
+	t := pm.t
+	type result struct {
+		ans sale.Answer
+		err error
+	}
+	done := make(chan result, 1)
+	t.emit(Event{Kind: "sending", Payment: pm.record().ID, Amount: pm.record().Amount.String()})
+	go func() {
+		ans, err := send(ctx)
+		done <- result{ans, err}
+	}()
+	for {
+		select {
+		case r := <-done:
+			if r.err != nil {
+				t.o.Log.Error("request not sent", "payment", pm.record().ID, "err", r.err)
+				return sale.Answer{NotSent: true, Cause: r.err.Error()}, nil
+			}
+			return r.ans, nil
+		case ask := <-pm.aborts:
+			if err := pm.undo(ctx, ask.reason); err != nil {
+				return sale.Answer{}, err
+			}
+			close(ask.ack)
+		}
+	}
+}
+
+// settlePay moves the attempt by the wallet's answer to pay.
+func (pm *payment) settlePay(ctx context.Context, a sale.Attempt, c *Contract, ans sale.Answer) (again string, err error) {
+	t := pm.t
+	ev := t.judge(&a, sale.OpPay, ans)
+	undone := pm.record().Intent == sale.Undo
+	note := noteAnswer(ans)
+	switch ev {
+	case sale.EvPaid:
+		if undone {
+			if err := pm.mustSave(ctx, move(sale.Paid, ev, note)); err != nil {
+				return "", err
+			}
+			return "", pm.pursue(ctx)
+		}
+		return "", pm.finishPaid(ctx, move(sale.Paid, ev, note))
+	case sale.EvDeclined, sale.EvNotSent, sale.EvBadCode:
+		return pm.settleRefused(ctx, ev, ans, note)
+	case sale.EvCollision:
+		// Somebody else used this number: no answer about it can be believed.
+		t.stopTrading("order number " + a.ID + " was used before")
+		if err := pm.mustSave(ctx, move(sale.Manual, ev, note)); err != nil {
+			return "", err
+		}
+		return "", nil
+	case sale.EvWrongTotal:
+		t.alarm("wrong-total", a.ID, "the wallet answered with another total; the payment is being taken back")
+		if err := pm.mustSave(ctx, both(turn("wrong-answer"), move(sale.Unknown, ev, note))); err != nil {
+			return "", err
+		}
+		return "", pm.pursue(ctx)
+	case sale.EvForeign:
+		t.alarm("foreign-answer", a.ID, "the wallet answered about another order or merchant; the answer is discarded")
+	}
+	if err := pm.mustSave(ctx, move(sale.Unknown, ev, note)); err != nil {
+		return "", err
+	}
+	t.emit(Event{Kind: "doubt", Payment: pm.record().ID, Order: a.ID, Text: ans.Cause})
+	return "", pm.pursue(ctx)
+}
+
+// settleRefused handles the answers after which nothing is charged.
+func (pm *payment) settleRefused(ctx context.Context, ev sale.Event, ans sale.Answer, note func(*sale.Attempt)) (again string, err error) {
+	p := pm.record()
+	decide := move(sale.Declined, ev, note)
+	switch {
+	case p.Intent == sale.Undo:
+		return "", pm.finishNotPaid(ctx, sale.EndAborted, endingText(sale.EndAborted), decide)
+	case ev == sale.EvNotSent:
+		return "", pm.finishNotPaid(ctx, sale.EndUnreachable, "the wallet cannot be reached; nothing was sent: "+ans.Cause, decide)
+	case ev == sale.EvBadCode && p.Current().N < sale.MaxAttempts:
+		if err := pm.mustSave(ctx, decide); err != nil {
+			return "", err
+		}
+		return "expired", nil
+	case ev == sale.EvBadCode:
+		return "", pm.finishNotPaid(ctx, sale.EndBadCode, "the wallet refused the third code", decide)
+	}
+	why := "the wallet declined"
+	if ans.Text != "" {
+		why += ": " + ans.Text
+	}
+	return "", pm.finishNotPaid(ctx, sale.EndDeclined, why, decide)
+}
+
+// finishUnsent ends a payment that has no attempt in doubt.
+func (pm *payment) finishUnsent(ctx context.Context, ending sale.Ending, why string) error {
+	return pm.finishNotPaid(ctx, ending, why, nil)
+}
+
+func (pm *payment) finishNotPaid(ctx context.Context, ending sale.Ending, why string, decide change) error {
+	if err := pm.finish(ctx, ending, why, decide); err != nil {
+		return err
+	}
+	pm.t.showEnd(pm, Screen{Kind: ScreenNotPaid, Reason: string(ending)})
+	return nil
+}
+
+func (pm *payment) finishPaid(ctx context.Context, decide change) error {
+	if err := pm.finish(ctx, sale.EndPaid, "", decide); err != nil {
+		return err
+	}
+	pm.t.showEnd(pm, Screen{Kind: ScreenPaid, Scheme: pm.last().Scheme})
+	return nil
+}
+
+// undo makes the intent undo durable, and frees the lane.
+func (pm *payment) undo(ctx context.Context, by string) error {
+	if pm.record().Intent == sale.Undo {
+		return nil
+	}
+	if err := pm.mustSave(ctx, turn(by)); err != nil {
+		return err
+	}
+	pm.t.emit(Event{Kind: "undo", Payment: pm.record().ID, Text: by})
+	pm.t.show(pm, Screen{Kind: ScreenUndoing})
+	pm.leaveLane()
+	return nil
+}
+
+func turn(by string) change {
+	return func(p *sale.Payment) ([]queue.Put, error) { p.Turn(by); return nil, nil }
+}
+
+func both(first, second change) change {
+	return func(p *sale.Payment) ([]queue.Put, error) {
+		puts, err := first(p)
+		if err != nil {
+			return nil, err
+		}
+		more, err := second(p)
+		return append(puts, more...), err
+	}
+}
+
+// noteAnswer keeps what the allow-list lets through.
+func noteAnswer(ans sale.Answer) func(*sale.Attempt) {
+	return func(a *sale.Attempt) {
+		if !ans.Signed {
+			return
+		}
+		a.WalletCode = ans.Code
+		if ans.WalletTransaction != "" {
+			a.WalletTransaction = ans.WalletTransaction
+		}
+		if ans.PaidAt != "" {
+			a.PaidAt = ans.PaidAt
+		}
+	}
+}
+
+// judge is Attempt.Judge and one rule more: a wallet's transaction settles one attempt.
+func (t *Till) judge(a *sale.Attempt, op sale.Op, ans sale.Answer) sale.Event {
+	ev := a.Judge(op, ans)
+	if ev != sale.EvPaid || ans.WalletTransaction == "" {
+		return ev
+	}
+	t.mu.Lock()
+	order := t.settled[a.Contract.Wallet+"\x00"+ans.WalletTransaction]
+	t.mu.Unlock()
+	if order != "" && order != a.ID {
+		return sale.EvForeign
+	}
+	return ev
+}
+
+// factor is the terminal field encrypt_rand_num: the last six digits of a numeric code.
+func factor(code *secret.Bytes) *secret.Bytes {
+	b := code.Reveal()
+	return secret.Copy(b[max(0, len(b)-6):])
+}
+
+func endingText(e sale.Ending) string {
+	switch e {
+	case sale.EndAborted:
+		return "the cashier aborted; nothing is charged"
+	case sale.EndCancelled:
+		return "the customer did not pay in time; nothing is charged"
+	case sale.EndNoScanner:
+		return "no scanner is ready"
+	case sale.EndNoSpace:
+		return "the journal has no room for a new sale"
+	case sale.EndDeclined:
+		return "the wallet declined"
+	case sale.EndMistaken:
+		return "the wallet charged another total; it was taken back"
+	}
+	return fmt.Sprintf("not paid: %s", string(e))
+}

@@ -1,0 +1,102 @@
+package wallet
+
+import (
+	"crypto"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/agent/terminal"
+)
+
+// Config is what every wallet needs of one contract. Nonce and Now may be nil.
+type Config struct {
+	// Ref names the contract; Endpoint is https://host[:port], KeyID the name of our key at
+	// the wallet.
+	Ref sale.ContractRef
+	// Signer signs our requests: RSA, at least 2048 bits.
+	Signer crypto.Signer
+	// WalletKeys verify the answers. At least one.
+	WalletKeys []WalletKey
+	Terminal   terminal.Info
+	// Roots is whom we trust for the endpoint's certificate; nil means the system.
+	Roots *x509.CertPool
+	Clock sale.Clock
+	// Now is the wall clock for timestamps; nil means time.Now.
+	Now func() time.Time
+	// OnDate is told the Date of every answer that came over an authenticated connection.
+	// It must not block. May be nil.
+	OnDate func(server time.Time)
+	// Nonce makes the random text of a request; nil means 32 random hex digits. Tests inject
+	// a fixed one to compare bytes.
+	Nonce func() string
+}
+
+// Fault is one mistake in a contract's settings, named by its key in the configuration file
+// ("merchant_id").
+type Fault struct {
+	Key  string
+	Text string
+}
+
+func (f Fault) Error() string { return f.Key + ": " + f.Text }
+
+// Time is the wall clock.
+func (c *Config) Time() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+// Check says what is missing, before anything is dialled.
+func (c *Config) Check() error {
+	name := c.Ref.Name
+	if _, _, err := parseEndpoint(c.Ref.Endpoint); err != nil {
+		return fmt.Errorf("contract %s: %w", name, err)
+	}
+	if c.Signer == nil {
+		return fmt.Errorf("contract %s: no signing key", name)
+	}
+	if err := checkRSA(c.Signer.Public()); err != nil {
+		return fmt.Errorf("contract %s: signing key: %w", name, err)
+	}
+	if c.Ref.KeyID == "" {
+		return fmt.Errorf("contract %s: no key id", name)
+	}
+	if len(c.WalletKeys) == 0 {
+		return fmt.Errorf("contract %s: no key to verify the wallet's answers with", name)
+	}
+	for _, k := range c.WalletKeys {
+		if err := checkRSA(k.Public); err != nil {
+			return fmt.Errorf("contract %s: wallet key %s: %w", name, k.ID, err)
+		}
+	}
+	if c.Clock.Answer <= 0 {
+		return fmt.Errorf("contract %s: no time for an answer in the clock table", name)
+	}
+	return nil
+}
+
+// parseEndpoint splits https://host[:port] into the server's name and the address to dial.
+func parseEndpoint(endpoint string) (host, address string, err error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "", "", fmt.Errorf("endpoint: %w", err)
+	}
+	if u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", "", fmt.Errorf("endpoint %q: want https://host or https://host:port", endpoint)
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	host = u.Hostname()
+	if strings.Contains(host, ":") {
+		return host, "[" + host + "]:" + port, nil
+	}
+	return host, host + ":" + port, nil
+}

@@ -1,0 +1,187 @@
+package wechatpay
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/agent/terminal"
+	"github.com/tilld/tilld/agent/wallet"
+	"github.com/tilld/tilld/internal/secret"
+)
+
+// Client is one contract with WeChat Pay. It is safe for concurrent use.
+type Client struct {
+	cfg  wallet.Config
+	set  Settings
+	link *wallet.Link
+
+	// The parts of a request that never change, made once: between the code and the first
+	// byte on the wire stands one RSA signature and little else.
+	payTarget  string
+	payHead    []byte // body up to the order number's value
+	payTail    []byte // body after the amount
+	orderPath  string
+	queryTail  string
+	reverse    []byte // body of a reverse
+	authPrefix string
+}
+
+// New prepares a client. It dials nothing; Warm does.
+func New(cfg wallet.Config, s Settings) (*Client, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if faults := s.Check(); len(faults) > 0 {
+		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, faults[0])
+	}
+	link, err := wallet.NewLink(wallet.LinkOptions{
+		Endpoint: cfg.Ref.Endpoint, Roots: cfg.Roots, Answer: cfg.Clock.Answer, Now: cfg.Now, OnDate: cfg.OnDate,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, err)
+	}
+	if cfg.Nonce == nil {
+		cfg.Nonce = wallet.Nonce
+	}
+	c := &Client{cfg: cfg, set: s, link: link}
+	c.authPrefix = `Authorization: WECHATPAY2-SHA256-RSA2048 mchid="` + s.MerchantID + `",nonce_str="`
+
+	ids := []byte(`{"appid":` + quote(s.AppID) + `,"mchid":` + quote(s.MerchantID))
+	root := "/v3/pay/transactions/"
+	c.queryTail = "?mchid=" + s.MerchantID
+	if s.SubMerchantID != "" {
+		ids = []byte(`{"sp_appid":` + quote(s.AppID) + `,"sp_mchid":` + quote(s.MerchantID) + `,"sub_mchid":` + quote(s.SubMerchantID))
+		root = "/v3/pay/partner/transactions/"
+		c.queryTail = "?sp_mchid=" + s.MerchantID + "&sub_mchid=" + s.SubMerchantID
+	}
+	c.payTarget, c.orderPath = root+"codepay", root+"out-trade-no/"
+	c.reverse = append(append([]byte(nil), ids...), '}')
+	c.payHead = append(ids, `,"description":`+quote(description(cfg.Terminal))+`,"out_trade_no":"`...)
+	c.payTail = scene(cfg.Terminal)
+	return c, nil
+}
+
+// description is what the customer reads in the wallet; at most 127 bytes are allowed.
+func description(t terminal.Info) string {
+	if t.StoreName == "" {
+		return "收款"
+	}
+	name := t.StoreName
+	for len(name) > 127 {
+		r := []rune(name)
+		name = string(r[:len(r)-1])
+	}
+	return name
+}
+
+// scene is the terminal information, from the amount's end to the end of the body.
+// device_id takes 32 characters: of a longer serial number the end tells terminals apart.
+func scene(t terminal.Info) []byte {
+	b := []byte(`,"scene_info":{"device_id":`)
+	b = wallet.AppendJSON(b, lastBytes(t.Serial, 32))
+	if t.DeviceIP != "" {
+		b = wallet.AppendJSON(append(b, `,"device_ip":`...), t.DeviceIP)
+	}
+	if t.StoreID != "" {
+		b = append(wallet.AppendJSON(append(b, `,"store_info":{"out_id":`...), t.StoreID), '}')
+	}
+	return append(b, `}}`...)
+}
+
+func lastBytes(s string, n int) string {
+	if len(s) > n {
+		return s[len(s)-n:]
+	}
+	return s
+}
+
+func quote(s string) string { return string(wallet.AppendJSON(nil, s)) }
+
+// Pay implements agent.Wallet.
+func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) (sale.Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	}
+	request, err := c.payRequest(a, code)
+	defer secret.Zero(request[:cap(request)])
+	if err != nil {
+		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	}
+	return c.judge(sale.OpPay, a, c.link.Do(ctx, "POST", request)), nil
+}
+
+// Query implements agent.Wallet.
+func (c *Client) Query(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
+	return c.ask(ctx, sale.OpQuery, a, "GET", c.orderPath+a.ID+c.queryTail, nil)
+}
+
+// Reverse implements agent.Wallet.
+func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
+	return c.ask(ctx, sale.OpReverse, a, "POST", c.orderPath+a.ID+"/reverse", c.reverse)
+}
+
+// Warm implements agent.Warmer.
+func (c *Client) Warm(ctx context.Context) error { return c.link.Warm(ctx) }
+
+// Close ends the idle connections.
+func (c *Client) Close() error { return c.link.Close() }
+
+func (c *Client) ask(ctx context.Context, op sale.Op, a sale.Attempt, method, target string, body []byte) (sale.Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
+	}
+	request, err := c.request(method, target, body)
+	if err != nil {
+		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
+	}
+	return c.judge(op, a, c.link.Do(ctx, method, request)), nil
+}
+
+func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error) {
+	if a.Amount.Currency == "" || a.Amount.Minor <= 0 {
+		return nil, fmt.Errorf("amount %s cannot be paid", a.Amount)
+	}
+	body := make([]byte, 0, 1024)
+	body = append(body, c.payHead...)
+	body = append(body, a.ID...)
+	body = append(body, `","payer":{"auth_code":`...)
+	body = wallet.AppendJSON(body, code.Code.Reveal())
+	body = append(body, `},"amount":{"total":`...)
+	body = strconv.AppendInt(body, a.Amount.Minor, 10)
+	body = append(body, `,"currency":"`...)
+	body = append(body, a.Amount.Currency...)
+	body = append(body, `"}`...)
+	body = append(body, c.payTail...)
+	defer secret.Zero(body[:cap(body)])
+	return c.request("POST", c.payTarget, body)
+}
+
+// request signs and writes one whole HTTP message.
+func (c *Client) request(method, target string, body []byte) ([]byte, error) {
+	timestamp := strconv.FormatInt(c.cfg.Time().Unix(), 10)
+	nonce := c.cfg.Nonce()
+	message := make([]byte, 0, 128+len(target)+len(body))
+	message = appendSigned(message, method, target, timestamp, nonce, body)
+	defer secret.Zero(message[:cap(message)])
+
+	auth := make([]byte, 0, 768)
+	auth = append(auth, c.authPrefix...)
+	auth = append(auth, nonce...)
+	auth = append(auth, `",timestamp="`...)
+	auth = append(auth, timestamp...)
+	auth = append(auth, `",serial_no="`...)
+	auth = append(auth, c.cfg.Ref.KeyID...)
+	auth = append(auth, `",signature="`...)
+	auth, err := wallet.AppendSignature(auth, c.cfg.Signer, message)
+	if err != nil {
+		return nil, err
+	}
+	auth = append(auth, '"')
+
+	out := make([]byte, 0, 512+len(target)+len(auth)+len(body))
+	out = wallet.AppendHead(out, method, target, c.link.Host(), len(body),
+		"Accept: application/json", "Content-Type: application/json", string(auth))
+	return append(out, body...), nil
+}
