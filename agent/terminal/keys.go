@@ -173,5 +173,5 @@ func openHint(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return "the file must belong to the user that tilld runs as"
 	}
-	return ""
+	return "check the path"
 }
