@@ -98,7 +98,7 @@ var reverseCodes = map[string]refusal{
 }
 
 // judge verifies an answer and reads it.
-func (c *Client) judge(op sale.Op, a sale.Attempt, r wallet.Reply) sale.Answer {
+func (c *Client) judge(op sale.Op, r wallet.Reply) sale.Answer {
 	if r.Cause != "" {
 		return sale.Answer{NotSent: r.NotSent, Cause: r.Cause}
 	}
@@ -106,8 +106,8 @@ func (c *Client) judge(op sale.Op, a sale.Attempt, r wallet.Reply) sale.Answer {
 		return sale.Answer{Cause: fmt.Sprintf("status %d: %v", r.Status, err)}
 	}
 	ans := read(op, r.Status, r.Body)
-	if ans.Total.Currency != "" {
-		ans.Total.Exponent, _ = ans.Total.Currency.Exponent()
+	if ans.Outcome == sale.OutPaid && c.set.SubMerchantID != "" && ans.SubMerchant == "" {
+		ans.Outcome, ans.Cause = sale.OutUnknown, "the answer names no sub-merchant"
 	}
 	return ans
 }
@@ -129,11 +129,12 @@ func read(op sale.Op, status int, body []byte) sale.Answer {
 	ans.WalletTransaction = wallet.CleanID(in.TransactionID)
 	ans.PaidAt = wallet.CleanID(in.SuccessTime)
 	if in.Amount != nil && in.Amount.Total != nil {
-		ans.HasTotal = true
-		ans.Total = sale.Amount{Minor: *in.Amount.Total, Currency: sale.Currency(in.Amount.Currency)}
-		if in.Amount.Currency == "" {
-			ans.Total.Currency = "CNY" // the documented default
+		currency := sale.Currency(wallet.CleanCode(in.Amount.Currency))
+		if currency == "" {
+			currency = "CNY" // the documented default
 		}
+		exponent, _ := currency.Exponent()
+		ans.HasTotal, ans.Total = true, sale.Amount{Minor: *in.Amount.Total, Currency: currency, Exponent: exponent}
 	}
 	switch {
 	case status/100 != 2 || in.Code != "":

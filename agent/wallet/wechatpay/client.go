@@ -109,7 +109,7 @@ func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) 
 	if err != nil {
 		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
 	}
-	return c.judge(sale.OpPay, a, c.link.Do(ctx, "POST", request)), nil
+	return c.judge(sale.OpPay, c.link.Do(ctx, "POST", request)), nil
 }
 
 // Query implements agent.Wallet.
@@ -136,7 +136,7 @@ func (c *Client) ask(ctx context.Context, op sale.Op, a sale.Attempt, method, ta
 	if err != nil {
 		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
 	}
-	return c.judge(op, a, c.link.Do(ctx, method, request)), nil
+	return c.judge(op, c.link.Do(ctx, method, request)), nil
 }
 
 func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error) {

@@ -1,0 +1,163 @@
+package unionpay
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/agent/wallet"
+	"github.com/tilld/tilld/internal/secret"
+)
+
+var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
+
+// Client is one contract with UnionPay or an acquirer that speaks its interface. It is safe
+// for concurrent use.
+type Client struct {
+	// SecretText fills the terminal field of that name; set it before the first payment, or
+	// leave it nil.
+	SecretText SecretText
+
+	cfg      wallet.Config
+	set      Settings
+	link     *wallet.Link
+	terminal []byte
+}
+
+// New prepares a client. It dials nothing; Warm does.
+func New(cfg wallet.Config, s Settings) (*Client, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if faults := s.Check(); len(faults) > 0 {
+		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, faults[0])
+	}
+	link, err := wallet.NewLink(wallet.LinkOptions{
+		Endpoint: cfg.Ref.Endpoint, Roots: cfg.Roots, Answer: cfg.Clock.Answer, Now: cfg.Now, OnDate: cfg.OnDate,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, err)
+	}
+	return &Client{cfg: cfg, set: s, link: link, terminal: terminalHead(cfg.Terminal)}, nil
+}
+
+// Pay implements agent.Wallet. An accepted consumption is asked for at once, within the
+// same time: only a query says paid.
+func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) (sale.Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	}
+	if a.Amount.Currency != currency || a.Amount.Minor <= 0 {
+		return sale.Answer{}, fmt.Errorf("pay %s at %s: amount %s cannot be paid here", a.ID, c.cfg.Ref.Name, a.Amount)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Clock.Answer)
+	defer cancel()
+	request, err := c.payRequest(a, code)
+	defer secret.Zero(request[:cap(request)])
+	if err != nil {
+		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	}
+	ans := c.judge(sale.OpPay, c.link.Do(ctx, http.MethodPost, request))
+	if ans.Outcome != sale.OutPaying || ans.Code != respDone {
+		return ans, nil
+	}
+	asked, err := c.Query(ctx, a)
+	if err != nil || asked.Outcome != sale.OutPaid {
+		// Not yet, or no word: the consumption's own answer stands, and the till asks again.
+		return ans, nil
+	}
+	return asked, nil
+}
+
+// Query implements agent.Wallet.
+func (c *Client) Query(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
+	return c.ask(ctx, sale.OpQuery, reqQuery, a)
+}
+
+// Reverse implements agent.Wallet.
+func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
+	return c.ask(ctx, sale.OpReverse, reqReversal, a)
+}
+
+// Warm implements agent.Warmer.
+func (c *Client) Warm(ctx context.Context) error { return c.link.Warm(ctx) }
+
+// Close ends the idle connections.
+func (c *Client) Close() error { return c.link.Close() }
+
+func (c *Client) ask(ctx context.Context, op sale.Op, reqType string, a sale.Attempt) (sale.Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
+	}
+	pairs := c.order(reqType, a)
+	if op == sale.OpReverse {
+		pairs = append(pairs, pair{"currencyCode", []byte(yuan)}, pair{"txnAmt", strconv.AppendInt(nil, a.Amount.Minor, 10)})
+	}
+	request, err := c.request(pairs)
+	if err != nil {
+		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
+	}
+	return c.judge(op, c.link.Do(ctx, http.MethodPost, request)), nil
+}
+
+// order holds the fields that name an order. orderTime is part of its name: it is made from
+// the durable time of sending, so that it is the same after a restart.
+func (c *Client) order(reqType string, a sale.Attempt) []pair {
+	return []pair{
+		{"acqCode", []byte(c.set.AcquirerCode)},
+		{"certId", []byte(c.cfg.Ref.KeyID)},
+		{"merId", []byte(c.set.MerchantID)},
+		{"orderNo", []byte(a.ID)},
+		{"orderTime", a.SentAt.In(shanghai).AppendFormat(nil, "20060102150405")},
+		{"reqType", []byte(reqType)},
+		{"termId", []byte(c.set.TerminalID)},
+		{"version", []byte(version)},
+	}
+}
+
+func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error) {
+	var secretText string
+	if c.SecretText != nil {
+		var err error
+		if secretText, err = c.SecretText(c.cfg.Terminal.Serial, code.Factor.Reveal()); err != nil {
+			return nil, fmt.Errorf("secret_text: %w", err)
+		}
+	}
+	info := appendTerminal(make([]byte, 0, 256), c.terminal, code.Factor.Reveal(), secretText)
+	defer secret.Zero(info[:cap(info)])
+	return c.request(append(c.order(reqPay, a),
+		pair{"currencyCode", []byte(yuan)},
+		pair{"merCatCode", []byte(c.set.MerchantCategory)},
+		pair{"merName", []byte(c.set.MerchantName)},
+		pair{"qrNo", code.Code.Reveal()},
+		pair{"termInfo", info},
+		pair{"txnAmt", strconv.AppendInt(nil, a.Amount.Minor, 10)},
+	))
+}
+
+// request signs and writes one whole HTTP message.
+func (c *Client) request(pairs []pair) ([]byte, error) {
+	sortPairs(pairs)
+	signed := appendSigned(make([]byte, 0, 1024), pairs)
+	defer secret.Zero(signed[:cap(signed)])
+	signature, err := wallet.AppendSignature(make([]byte, 0, 512), c.cfg.Signer, digest(signed))
+	if err != nil {
+		return nil, err
+	}
+	body := make([]byte, 0, 3*len(signed)+1024)
+	for _, p := range pairs {
+		if len(p.v) > 0 {
+			body = wallet.AppendEscaped(append(append(body, p.k...), '='), p.v)
+			body = append(body, '&')
+		}
+	}
+	body = wallet.AppendEscaped(append(body, "signature="...), signature)
+	defer secret.Zero(body[:cap(body)])
+	out := make([]byte, 0, 256+len(body))
+	out = wallet.AppendHead(out, http.MethodPost, path, c.link.Host(), len(body),
+		"Content-Type: application/x-www-form-urlencoded;charset=UTF-8")
+	return append(out, body...), nil
+}

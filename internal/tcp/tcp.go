@@ -1,0 +1,2 @@
+// Package tcp sets what the standard library leaves out of a TCP connection.
+package tcp
