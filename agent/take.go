@@ -152,8 +152,9 @@ type presented struct {
 	contract *Contract
 	scheme   string
 	mac      []byte
-	refused  string      // ask for another code, with this reason
-	ending   sale.Ending // or end the payment
+	factor   *secret.Bytes // the terminal field encrypt_rand_num
+	refused  string        // ask for another code, with this reason
+	ending   sale.Ending   // or end the payment
 	why      string
 }
 
@@ -185,7 +186,7 @@ func (pm *payment) judgeCode(scan scanner.Scan, document *string) (presented, er
 	if !d.OK {
 		return presented{ending: sale.EndNoContract, why: d.Why}, nil
 	}
-	out.contract, out.scheme = t.contracts[d.Slot], d.Scheme
+	out.contract, out.scheme, out.factor = t.contracts[d.Slot], d.Scheme, res.Factor(text)
 	return out, nil
 }
 
@@ -196,7 +197,7 @@ const reasonUsed = "code-used"
 // when the payment may go on with a fresh code, and nothing when it has ended.
 func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan) (again string, err error) {
 	t := pm.t
-	cred := sale.Credential{Scheme: out.scheme, Code: scan.Text, Symbology: scan.AIM, Factor: factor(scan.Text)}
+	cred := sale.Credential{Scheme: out.scheme, Code: scan.Text, Symbology: scan.AIM, Factor: out.factor}
 	defer cred.Wipe()
 
 	p := pm.record()
@@ -427,12 +428,6 @@ func (t *Till) judge(a *sale.Attempt, op sale.Op, ans sale.Answer) sale.Event {
 		return sale.EvForeign
 	}
 	return ev
-}
-
-// factor is the terminal field encrypt_rand_num: the last six digits of a numeric code.
-func factor(code *secret.Bytes) *secret.Bytes {
-	b := code.Reveal()
-	return secret.Copy(b[max(0, len(b)-6):])
 }
 
 func endingText(e sale.Ending) string {

@@ -57,7 +57,7 @@ func itemOf(p Put) (item, error) {
 }
 
 // name is the key of the index.
-func (it item) name() string { return string(rune(it.kind)) + it.key }
+func (it item) name() string { return name(it.kind, it.key) }
 
 func (it item) appendTo(b []byte) []byte {
 	var flags byte

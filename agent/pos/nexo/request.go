@@ -237,7 +237,7 @@ func ReadReversal(v Value) (Reversal, *Error) {
 			return r, malformed("ReversedAmount is not a number")
 		}
 	}
-	if data, there := v.Get("SaleData"); there {
+	if data := v.At("SaleData"); data.At("SaleTransactionID").Kind != Null {
 		var p Payment
 		if err := p.readSaleData(data); err != nil {
 			return r, err
