@@ -160,6 +160,7 @@ const overflowing = `(() => {
     if (e.clientWidth && e.scrollWidth > e.clientWidth + 1) bad.push(name + " is cut: " + e.scrollWidth + " in " + e.clientWidth);
     if (e.clientHeight && getComputedStyle(e).overflowY !== "visible" && e.scrollHeight > e.clientHeight + 1) bad.push(name + " is cut in height: " + e.scrollHeight + " in " + e.clientHeight);
     if (box.left < -1 || box.right > root.clientWidth + 1) bad.push(name + " leaves the screen to the side");
+    if (document.body.hasAttribute("data-fits") && e.children.length && e.scrollHeight > e.clientHeight + 2 && getComputedStyle(e).display !== "inline") bad.push(name + " holds more than fits: " + e.scrollHeight + " in " + e.clientHeight);
     if (document.body.hasAttribute("data-fits") && (box.top < -1 || box.bottom > root.clientHeight + 1)) bad.push(name + " leaves the screen: " + box.top + " to " + box.bottom);
   }
   return bad;
