@@ -29,6 +29,8 @@ var outcomes = map[sale.Ending]outcome{
 	sale.EndStopped:       {nexo.UnavailableService, "NOT CHARGED", "the terminal has stopped trading until someone looks at it"},
 	sale.EndMistaken:      {nexo.Refusal, "TAKEN BACK - NOT CHARGED", "the wallet charged another amount; it was taken back"},
 	sale.EndBusy:          {nexo.Busy, "NOT CHARGED", "another payment is running on this terminal"},
+	sale.EndReversed:      {"", "REVERSED", ""},
+	sale.EndNotFound:      {nexo.NotFound, "NOT CHARGED", "no such payment on this terminal"},
 	sale.EndBadMessage:    {nexo.MessageFormat, "NOT CHARGED", "the request cannot be a payment"},
 }
 

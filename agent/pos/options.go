@@ -31,6 +31,8 @@ type Till interface {
 	Busy() bool
 }
 
+var _ Till = (*agent.Till)(nil)
+
 // Key is a passphrase that the till shares with its points of sale. Several keys may be in
 // use while one replaces another.
 type Key struct {

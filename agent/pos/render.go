@@ -126,22 +126,22 @@ func Render(asked sale.Asked, r agent.Reply) []byte {
 	return message(answerHeader(asked, e, "Payment"), "PaymentResponse", body)
 }
 
-// RenderReverse writes the answer to a Reversal, likewise. It is a Success when the payment
-// the reply carries has been given back, and nothing else is.
+// RenderReverse writes the answer to a Reversal, likewise. It is a Success when nothing of
+// the payment is charged any more, and nothing else is.
 func RenderReverse(asked sale.Asked, r agent.Reply) []byte {
 	e := readEcho(asked.Echo)
 	p := &r.Payment
-	body := reversalResponse{SaleData: e.SaleData, POIData: poiOf(p), OriginalPOITransaction: e.Original}
 	out := outcomeOf(r.Ending)
-	if givenBack(r) {
-		out = outcome{"", "REVERSED", ""}
+	body := reversalResponse{SaleData: e.SaleData, POIData: poiOf(p), OriginalPOITransaction: e.Original}
+	switch {
+	case r.Ending == sale.EndReversed && uncharged(p):
 		body.Response.Result = nexo.Success
 		body.ReversedAmount = json.RawMessage(p.Amount.Decimal())
 		body.PaymentReceipt = receipts(e.Test, asked, p, out.receipt)
-	} else {
-		if out.condition == "" { // a payment that is still paid is no reversal
-			out = outcome{nexo.NotAllowed, "", "not reversed"}
-		}
+	case out.condition == "":
+		out = outcome{nexo.UnavailableService, "", "not given back: someone must look at payment " + p.ID}
+		fallthrough
+	default:
 		body.Response = response{Result: nexo.Failure, ErrorCondition: out.condition}
 	}
 	why := r.Why
@@ -152,15 +152,14 @@ func RenderReverse(asked sale.Asked, r agent.Reply) []byte {
 	return message(answerHeader(asked, e, "Reversal"), "ReversalResponse", body)
 }
 
-// givenBack reports whether a reversal has done its work. The ending says that nothing
-// refused it; the attempt's state says that the money is back.
-func givenBack(r agent.Reply) bool {
-	a := r.Payment.Current()
-	if a == nil || a.State != sale.Reversed && a.State != sale.ReversedRefunded {
-		return false
+// uncharged reports whether the payment's record itself says so.
+func uncharged(p *sale.Payment) bool {
+	a := p.Current()
+	if a == nil {
+		return p.ID != ""
 	}
-	switch r.Ending {
-	case sale.EndPaid, sale.EndAborted, sale.Undecided:
+	switch a.State {
+	case sale.Reversed, sale.ReversedRefunded, sale.Declined, sale.Closed:
 		return true
 	}
 	return false

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -36,9 +35,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var running sync.WaitGroup
+	var g gate
 	h := &http.Server{
-		Handler:           s.counted(&running),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !g.enter() {
+				hangUp()
+			}
+			defer g.running.Done()
+			s.route(w, r)
+		}),
 		ReadHeaderTimeout: s.o.Limits.Read,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
@@ -49,7 +54,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	h.Protocols.SetHTTP1(true) // an answer in pieces over HTTP/1.1 is what the SDKs were measured with
 	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.o.GetCertificate, NextProtos: []string{"http/1.1"}}
 
-	running.Go(func() { s.watchCertificate(ctx) })
+	g.running.Go(func() { s.watchCertificate(ctx) })
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(tls.NewListener(limit(l, s.o.Limits.Conns), config)) }()
 
@@ -67,7 +72,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	cancel()
 	h.Close()
-	running.Wait()
+	g.shutAndWait()
 	return err
 }
 
@@ -79,13 +84,28 @@ func (s *Server) exposedNow(address string) []error {
 	return o.exposed(address)
 }
 
-// counted lets Serve wait for the last handler.
-func (s *Server) counted(running *sync.WaitGroup) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		running.Add(1)
-		defer running.Done()
-		s.route(w, r)
-	})
+// gate lets Serve wait for the last handler, and none begin after that.
+type gate struct {
+	mu      sync.Mutex
+	shut    bool
+	running sync.WaitGroup
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return false
+	}
+	g.running.Add(1)
+	return true
+}
+
+func (g *gate) shutAndWait() {
+	g.mu.Lock()
+	g.shut = true
+	g.mu.Unlock()
+	g.running.Wait()
 }
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
@@ -204,5 +224,3 @@ func (s *slot) Close() error {
 	defer s.free()
 	return s.Conn.Close()
 }
-
-var _ io.Closer = (*slot)(nil)
