@@ -151,6 +151,8 @@ func (c *comparison) judgeCharge(g *payment, k knowledge, e Entry) {
 	switch {
 	case e.Currency != k.amount.Currency:
 		c.differ(DiffCurrency, g, e.Order, "order %s at %s holds %s instead of %s", e.Order, e.Wallet, e.money(e.Net()), k.amount)
+	case e.Charges > 1 && e.Net() > k.amount.Minor:
+		c.differ(DiffTwice, g, e.Order, "order %s at %s was charged %d times and holds %s instead of %s", e.Order, e.Wallet, e.Charges, e.money(e.Net()), k.amount)
 	case e.Net() != k.amount.Minor:
 		c.differ(DiffAmount, g, e.Order, "order %s at %s holds %s instead of %s", e.Order, e.Wallet, e.money(e.Net()), k.amount)
 	}

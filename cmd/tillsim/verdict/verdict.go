@@ -142,8 +142,10 @@ func group(told []Told) []*payment {
 		}
 		p.lines = append(p.lines, t)
 	}
-	// In the order in which they began, which is not that in which they were named.
-	slices.SortStableFunc(out, func(a, b *payment) int { return a.lines[0].At.Compare(b.lines[0].At) })
+	// Till by till, in the order in which they began, which is not that in which they were named.
+	slices.SortStableFunc(out, func(a, b *payment) int {
+		return cmp.Or(cmp.Compare(a.lines[0].POIID, b.lines[0].POIID), a.lines[0].At.Compare(b.lines[0].At))
+	})
 	return out
 }
 
