@@ -36,6 +36,8 @@ type journal struct {
 
 func newJournal() *journal { return &journal{records: map[queue.Kind]map[string][]byte{}} }
 
+func (j *journal) fill(full bool) { j.mu.Lock(); defer j.mu.Unlock(); j.full = full }
+
 func (j *journal) Commit(_ context.Context, puts ...queue.Put) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -246,6 +248,9 @@ func (w *wallet) Reverse(_ context.Context, a sale.Attempt) (sale.Answer, error)
 	o.closed, o.refunded = true, o.charged
 	return w.answer(o, sale.OutAccepted), nil
 }
+
+// set changes the wallet or an order while requests may run.
+func (w *wallet) set(f func()) { w.mu.Lock(); defer w.mu.Unlock(); f() }
 
 // net is what the wallet's ledger says the customers paid.
 func (w *wallet) net() (sum int64) {

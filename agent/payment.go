@@ -248,8 +248,11 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 			e.reply, e.ending, e.why = bytes, ending, why
 		}
 	}
+	// The lane is free before anybody is told: the next request may follow at once.
+	t.endLane(pm)
 	t.mu.Unlock()
 	close(pm.ended)
+	t.showLane()
 	p := pm.record()
 	t.emit(Event{Kind: "ended", Payment: p.ID, State: string(ending), Amount: p.Amount.String(), Text: why})
 	return nil

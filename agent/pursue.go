@@ -165,7 +165,7 @@ func (pm *payment) query(ctx context.Context, u *sale.Pursuit, c *Contract) (don
 	case p.Current().State != sale.Unknown:
 		return false, nil
 	case ev == sale.EvPaid && p.Intent == sale.Keep:
-		return true, pm.finishPaid(ctx, move(sale.Paid, ev, note))
+		return true, pm.finish(ctx, sale.EndPaid, "", move(sale.Paid, ev, note))
 	case ev == sale.EvRefunded:
 		return true, pm.finishUndone(ctx, move(sale.ReversedRefunded, ev, note))
 	case ev == sale.EvDeclined || ev == sale.EvClosed:
@@ -215,7 +215,7 @@ func (pm *payment) finishUndone(ctx context.Context, decide change) error {
 	if wasPaid {
 		decide = both(decide, refundedInFull)
 	}
-	err := pm.finishNotPaid(ctx, ending, endingText(ending), decide)
+	err := pm.finish(ctx, ending, endingText(ending), decide)
 	if err == nil {
 		pm.t.o.Health.Clear("foreign-answer", p.Current().ID)
 		pm.t.o.Health.Clear("wrong-total", p.Current().ID)

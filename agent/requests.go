@@ -160,10 +160,12 @@ func (t *Till) withdraw(pm *payment, e *entry, ending sale.Ending, why string) {
 			t.refuse(other, ending, why)
 		}
 	}
+	pm.p.Ending = ending
+	t.endLane(pm)
 	t.mu.Unlock()
 	close(pm.ended)
 	t.emit(Event{Kind: "refused", Amount: pm.p.Amount.String(), State: string(ending), Text: why})
-	t.showEnd(pm, Screen{Kind: ScreenNotPaid, Reason: string(ending)})
+	t.showLane()
 }
 
 // begin starts the owner goroutine.

@@ -79,9 +79,13 @@ func (t *Till) show(pm *payment, s Screen) {
 	t.showLane()
 }
 
-// showEnd shows how a payment ended, for a while, unless the next one has the lane.
-func (t *Till) showEnd(pm *payment, s Screen) {
-	t.mu.Lock()
+// endLane frees the lane and shows how the payment ended, for a while, unless the next one
+// has the lane already. The caller holds mu, and calls showLane after it.
+func (t *Till) endLane(pm *payment) {
+	s := Screen{Kind: ScreenNotPaid, Reason: string(pm.p.Ending)}
+	if pm.p.Ending == sale.EndPaid {
+		s = Screen{Kind: ScreenPaid}
+	}
 	t.screens.ended, t.screens.endedTo = t.priced(pm, s), time.Now().Add(endShown)
 	if t.lane == pm {
 		t.lane = nil
@@ -90,8 +94,6 @@ func (t *Till) showEnd(pm *payment, s Screen) {
 		t.screens.endTimer.Stop()
 	}
 	t.screens.endTimer = time.AfterFunc(endShown, t.showLane)
-	t.mu.Unlock()
-	t.showLane()
 }
 
 // priced adds what every screen of a payment carries. The caller holds mu.

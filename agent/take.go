@@ -299,7 +299,7 @@ func (pm *payment) settlePay(ctx context.Context, a sale.Attempt, c *Contract, a
 			}
 			return "", pm.pursue(ctx)
 		}
-		return "", pm.finishPaid(ctx, move(sale.Paid, ev, note))
+		return "", pm.finish(ctx, sale.EndPaid, "", move(sale.Paid, ev, note))
 	case sale.EvDeclined, sale.EvNotSent, sale.EvBadCode:
 		return pm.settleRefused(ctx, ev, ans, note)
 	case sale.EvCollision:
@@ -331,43 +331,27 @@ func (pm *payment) settleRefused(ctx context.Context, ev sale.Event, ans sale.An
 	decide := move(sale.Declined, ev, note)
 	switch {
 	case p.Intent == sale.Undo:
-		return "", pm.finishNotPaid(ctx, sale.EndAborted, endingText(sale.EndAborted), decide)
+		return "", pm.finish(ctx, sale.EndAborted, endingText(sale.EndAborted), decide)
 	case ev == sale.EvNotSent:
-		return "", pm.finishNotPaid(ctx, sale.EndUnreachable, "the wallet cannot be reached; nothing was sent: "+ans.Cause, decide)
+		return "", pm.finish(ctx, sale.EndUnreachable, "the wallet cannot be reached; nothing was sent: "+ans.Cause, decide)
 	case ev == sale.EvBadCode && p.Current().N < sale.MaxAttempts:
 		if err := pm.mustSave(ctx, decide); err != nil {
 			return "", err
 		}
 		return "expired", nil
 	case ev == sale.EvBadCode:
-		return "", pm.finishNotPaid(ctx, sale.EndBadCode, "the wallet refused the third code", decide)
+		return "", pm.finish(ctx, sale.EndBadCode, "the wallet refused the third code", decide)
 	}
 	why := "the wallet declined"
 	if ans.Text != "" {
 		why += ": " + ans.Text
 	}
-	return "", pm.finishNotPaid(ctx, sale.EndDeclined, why, decide)
+	return "", pm.finish(ctx, sale.EndDeclined, why, decide)
 }
 
 // finishUnsent ends a payment that has no attempt in doubt.
 func (pm *payment) finishUnsent(ctx context.Context, ending sale.Ending, why string) error {
-	return pm.finishNotPaid(ctx, ending, why, nil)
-}
-
-func (pm *payment) finishNotPaid(ctx context.Context, ending sale.Ending, why string, decide change) error {
-	if err := pm.finish(ctx, ending, why, decide); err != nil {
-		return err
-	}
-	pm.t.showEnd(pm, Screen{Kind: ScreenNotPaid, Reason: string(ending)})
-	return nil
-}
-
-func (pm *payment) finishPaid(ctx context.Context, decide change) error {
-	if err := pm.finish(ctx, sale.EndPaid, "", decide); err != nil {
-		return err
-	}
-	pm.t.showEnd(pm, Screen{Kind: ScreenPaid, Scheme: pm.last().Scheme})
-	return nil
+	return pm.finish(ctx, ending, why, nil)
 }
 
 // undo makes the intent undo durable, and frees the lane.

@@ -107,15 +107,15 @@ func TestRefusedBeforeSending(t *testing.T) {
 		d.want(d.ask("1", "A", 100), sale.EndClockUntrusty, time.Second)
 	})
 	bubble(t, "disk full", func(t *testing.T, d *desk) {
-		d.journal.full = true
+		d.journal.fill(true)
 		d.want(d.ask("1", "A", 100), sale.EndNoSpace, 100*time.Millisecond)
 	})
 	bubble(t, "disk fills between the request and the code", func(t *testing.T, d *desk) {
 		reply := d.ask("1", "A", 100)
-		d.journal.full = true
+		d.journal.fill(true)
 		d.mustScan(d.wechatCode())
 		d.quiet(reply, time.Second)
-		d.journal.full = false
+		d.journal.fill(false)
 		d.want(reply, sale.EndNoSpace, 5*time.Second)
 		if len(d.wechat.pays) != 0 {
 			t.Error("sent without a durable record")
@@ -210,7 +210,7 @@ func TestDoubt(t *testing.T) {
 		reverses := 0
 		d.wechat.onReverse = func(o *order) (sale.Answer, bool) {
 			if reverses++; reverses == 1 {
-				time.AfterFunc(20*time.Second, func() { d.wechat.mu.Lock(); o.exists, o.charged = true, 100; d.wechat.mu.Unlock() })
+				time.AfterFunc(20*time.Second, func() { d.wechat.set(func() { o.exists, o.charged = true, 100 }) })
 				return d.wechat.answer(o, sale.OutAccepted), true
 			}
 			return sale.Answer{}, false
@@ -235,7 +235,7 @@ func TestDoubt(t *testing.T) {
 			t.Fatalf("screen %+v", s)
 		}
 		d.quiet(reply, 20*time.Second)
-		waiting.charged = 100
+		d.wechat.set(func() { waiting.charged = 100 })
 		d.want(reply, sale.EndPaid, 6*time.Second)
 	})
 	bubble(t, "never confirms: cancelled at once after the last query", func(t *testing.T, d *desk) {
@@ -311,7 +311,7 @@ func TestDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.want(reply, sale.EndAborted, time.Second)
-		d.wechat.onPay = nil
+		d.wechat.set(func() { d.wechat.onPay = nil })
 		next := d.ask("3", "C", 100)
 		d.mustScan(d.wechatCode())
 		d.want(next, sale.EndPaid, time.Second)
@@ -319,33 +319,29 @@ func TestDoubt(t *testing.T) {
 	bubble(t, "offline for three hours with intent keep: paid is paid", func(t *testing.T, d *desk) {
 		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
 			o.exists, o.charged = true, 100
-			d.wechat.mu.Lock()
-			d.wechat.down = true
-			d.wechat.mu.Unlock()
+			d.wechat.set(func() { d.wechat.down = true })
 			return sale.Answer{Cause: "no answer"}, true
 		}
 		reply := d.ask("1", "A", 100)
 		d.mustScan(d.wechatCode())
 		d.quiet(reply, 3*time.Hour)
 		d.want(d.ask("2", "B", 100), sale.EndBusy, time.Second)
-		d.wechat.mu.Lock()
-		d.wechat.down = false
-		d.wechat.mu.Unlock()
+		d.wechat.set(func() { d.wechat.down = false })
 		d.want(reply, sale.EndPaid, 10*time.Second)
 		if d.wechat.reverses != 0 {
 			t.Error("a good payment was reversed without intent")
 		}
 	})
 	bubble(t, "past the window an operator decides", func(t *testing.T, d *desk) {
+		d.adjust = func(o *agent.Options) { o.Contracts[0].Clock.Window = 3 * time.Hour }
+		d.restart()
 		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
-			d.wechat.mu.Lock()
-			d.wechat.down = true
-			d.wechat.mu.Unlock()
+			d.wechat.set(func() { d.wechat.down = true })
 			return sale.Answer{Cause: "no answer"}, true
 		}
 		d.ask("1", "A", 100)
 		d.mustScan(d.wechatCode())
-		time.Sleep(7 * 24 * time.Hour)
+		time.Sleep(3 * time.Hour)
 		if open := d.till.Payments(true); len(open) != 1 || open[0].Current().State != sale.Manual {
 			t.Fatalf("open: %+v", open)
 		}
@@ -391,7 +387,7 @@ func TestAbort(t *testing.T) {
 	bubble(t, "while the customer must confirm, who then pays", func(t *testing.T, d *desk) {
 		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
 			o.exists = true
-			time.AfterFunc(12*time.Second, func() { d.wechat.mu.Lock(); o.charged = 100; d.wechat.mu.Unlock() })
+			time.AfterFunc(12*time.Second, func() { d.wechat.set(func() { o.charged = 100 }) })
 			return d.wechat.answer(o, sale.OutPaying), true
 		}
 		reply := d.ask("1", "A", 100)
@@ -536,7 +532,7 @@ func TestRestart(t *testing.T) {
 		d.restart()
 		d.want(reply, "undecided", time.Second)
 		before := len(d.wechat.reversed)
-		d.wechat.onReverse = nil
+		d.wechat.set(func() { d.wechat.onReverse = nil })
 		start := time.Now()
 		d.want(d.ask("2", "A", 100), sale.EndCancelled, time.Minute)
 		if got := d.wechat.reversed[before].Sub(start); got < 14*time.Second {
@@ -591,7 +587,7 @@ func TestReverse(t *testing.T) {
 		rev(d, "9", p.ID)
 		time.Sleep(20 * time.Second)
 		d.restart()
-		d.wechat.onReverse = nil
+		d.wechat.set(func() { d.wechat.onReverse = nil })
 		d.want(rev(d, "9", p.ID), sale.EndReversed, time.Minute)
 		d.wantNet(d.wechat, 0)
 	})
