@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/sale"
 )
 
@@ -646,5 +647,114 @@ func TestCeiling(t *testing.T) {
 		d.want(reply, sale.EndNotAllowed, time.Second)
 		d.want(d.ask("3", "C", 1001), sale.EndNotAllowed, 3*time.Minute)
 		d.wantNet(d.wechat, 1001)
+	})
+}
+
+func TestLostRecords(t *testing.T) {
+	bubble(t, "the last batch: asked about and undone", func(t *testing.T, d *desk) {
+		// The request left, the charge happened, and the record of it is gone: only the
+		// witness named the order.
+		lost := sale.OrderID(sale.PaymentID(sale.TerminalCode("000158000000000"), "TOKEN1", 5), 1, 1)
+		d.wechat.set(func() { d.wechat.orders[lost] = &order{id: lost, amount: cny(500), exists: true, charged: 500} })
+		d.adjust = func(o *agent.Options) { o.Recovery.Doubt = []string{lost} }
+		d.restart()
+		time.Sleep(time.Minute)
+		d.wantNet(d.wechat, 0)
+		if p, ok := d.till.Payment(lost); !ok || p.Current().State != sale.ReversedRefunded {
+			t.Errorf("payment %+v", p)
+		}
+	})
+	bubble(t, "more than that: every gap is asked, what is found is MANUAL, nothing is reversed", func(t *testing.T, d *desk) {
+		terminal := sale.TerminalCode("000158000000000")
+		found := sale.OrderID(sale.PaymentID(terminal, "OLDOLD", 7), 2, 2)
+		d.alipay.set(func() {
+			d.alipay.orders[found] = &order{id: found, amount: cny(700), exists: true, charged: 700}
+			d.alipay.down = true
+		})
+		lost := func(o *agent.Options) {
+			o.Recovery.Lost, o.Recovery.Gaps = true, []queue.Gap{{Token: "OLDOLD", From: 5, To: 9}}
+			o.Recovery.NextPayment = 10
+		}
+		d.adjust = lost
+		d.restart()
+		d.want(d.ask("1", "A", 100), sale.EndStopped, time.Second)
+		if st, _, _ := d.till.Status(t.Context(), asked("77", "").Key()); st != agent.StatusInProgress {
+			t.Errorf("status of an unknown request %v, want in progress", st)
+		}
+		// A restart in the middle forgets nothing: the journal holds the duty.
+		d.adjust = func(o *agent.Options) { o.Recovery.NextPayment = 10 }
+		d.restart()
+		d.want(d.ask("2", "B", 100), sale.EndStopped, time.Second)
+		d.alipay.set(func() { d.alipay.down = false })
+		time.Sleep(5 * time.Minute)
+		p, ok := d.till.Payment(found)
+		if !ok || p.Current().State != sale.Manual || p.Amount.Minor != 700 {
+			t.Fatalf("payment %+v", p)
+		}
+		d.wantNet(d.alipay, 700)
+		if len(d.alipay.reversed) != 0 {
+			t.Error("what was rebuilt was reversed by itself")
+		}
+		reply := d.ask("3", "C", 100)
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+		if len(d.wechat.queries) < 5*sale.MaxAttempts {
+			t.Errorf("%d questions to the other wallet, want at least %d", len(d.wechat.queries), 5*sale.MaxAttempts)
+		}
+		time.Sleep(48 * time.Hour)
+		if st, _, _ := d.till.Status(t.Context(), asked("78", "").Key()); st != agent.StatusNotFound {
+			t.Errorf("status after 48 h %v, want not found", st)
+		}
+	})
+	bubble(t, "a state directory of another board only finishes", func(t *testing.T, d *desk) {
+		d.adjust = func(o *agent.Options) { o.Recovery.Foreign = true }
+		d.restart()
+		d.want(d.ask("1", "A", 100), sale.EndStopped, time.Second)
+	})
+	bubble(t, "a contract dropped with an order open in it", func(t *testing.T, d *desk) {
+		d.wechat.onPay = func(o *order) (sale.Answer, bool) { o.exists = true; return d.wechat.answer(o, sale.OutPaying), true }
+		d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		d.adjust = func(o *agent.Options) { o.Contracts = o.Contracts[1:] }
+		d.restart()
+		d.want(d.ask("2", "B", 100), sale.EndBusy, time.Second)
+		if cause, closed := d.health.Closing(); !closed || cause.Code != "contract-dropped" {
+			t.Errorf("cause %+v", cause)
+		}
+		d.adjust = nil
+		d.restart()
+		time.Sleep(5 * time.Minute)
+		d.wantNet(d.wechat, 0)
+		if len(d.till.Payments(true)) != 0 {
+			t.Errorf("open: %+v", d.till.Payments(true))
+		}
+	})
+}
+
+func TestWatch(t *testing.T) {
+	bubble(t, "screens and events of a sale", func(t *testing.T, d *desk) {
+		ctx, cancel := context.WithCancel(t.Context())
+		screens, events := d.till.Watch(ctx)
+		if s := <-screens; s.Kind != agent.ScreenIdle {
+			t.Fatalf("first screen %+v", s)
+		}
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+		if s := <-screens; s.Kind != agent.ScreenPaid {
+			t.Errorf("latest screen %+v, want paid", s)
+		}
+		time.Sleep(9 * time.Second)
+		if s := <-screens; s.Kind != agent.ScreenIdle {
+			t.Errorf("screen afterwards %+v, want idle", s)
+		}
+		cancel()
+		var kinds []string
+		for e := range events {
+			kinds = append(kinds, e.Kind)
+		}
+		if want := []string{"armed", "state", "sending", "state", "ended"}; !slices.Equal(kinds, want) {
+			t.Errorf("events %v, want %v", kinds, want)
+		}
 	})
 }

@@ -32,7 +32,8 @@ type Entry struct {
 	At            time.Time `json:"at"` // when the order came, or was forbidden
 	PaidAt        time.Time `json:"paid_at,omitzero"`
 
-	created bool // false for an order that was reversed before it ever came
+	sent  bool // a payment came for it
+	known bool // a query finds it
 }
 
 // verdict is what came of a request, before it is put into a wallet's words.
@@ -67,7 +68,7 @@ func (h *house) carry(o order, f Fault) (Entry, verdict) {
 		return h.pay(o, f)
 	case sale.OpQuery:
 		e := h.orders[o.id]
-		if e == nil || !e.created {
+		if e == nil || !e.known {
 			return Entry{Order: o.id, Merchant: o.merchant, SubMerchant: o.sub}, vNotFound
 		}
 		return *e, vDone
@@ -79,7 +80,7 @@ func (h *house) pay(o order, f Fault) (Entry, verdict) {
 	now := time.Now()
 	blank := Entry{Wallet: h.name, Order: o.id, Merchant: o.merchant, SubMerchant: o.sub, TotalMinor: o.total, Currency: o.currency, At: now}
 	if e := h.orders[o.id]; e != nil {
-		if e.created {
+		if e.sent {
 			h.w.violate(h.name, "order %s was sent to be paid a second time", o.id)
 			return *e, vUsed
 		}
@@ -94,7 +95,7 @@ func (h *house) pay(o order, f Fault) (Entry, verdict) {
 	h.codes[o.code] = o.id
 	h.last++
 	e := &blank
-	e.created = true
+	e.sent, e.known = true, true
 	e.Transaction = fmt.Sprintf("42000%s%012d", now.UTC().Format("20060102150405"), h.last)
 	h.orders[o.id], h.order = e, append(h.order, o.id)
 	switch f.Kind {
@@ -135,13 +136,11 @@ func (h *house) reverse(o order) (Entry, verdict) {
 		e = &Entry{Wallet: h.name, Order: o.id, Merchant: o.merchant, SubMerchant: o.sub, Currency: "CNY", State: StateClosed, At: time.Now()}
 		// WeChat Pay knows a reversed order from then on; the others go on saying that there
 		// is none (unconfirmed for UnionPay).
-		e.created = h.name == WeChatPay
+		e.known = h.name == WeChatPay
 		h.orders[o.id], h.order = e, append(h.order, o.id)
 		return *e, vDone
 	}
-	if early := h.w.scaled(15*time.Second) - time.Since(e.At); h.name == WeChatPay && e.created && early > h.w.scaled(1500*time.Millisecond)+50*time.Millisecond {
-		h.w.violate(h.name, "order %s was reversed %s too early", o.id, early)
-	}
+	h.checkEarly(o.id)
 	switch e.State {
 	case StatePaid:
 		e.State, e.RefundedMinor = StateRefunded, e.TotalMinor
@@ -149,6 +148,18 @@ func (h *house) reverse(o order) (Entry, verdict) {
 		e.State = StateClosed
 	}
 	return *e, vDone
+}
+
+// checkEarly holds WeChat Pay's rule: no reverse in the first 15 s. The payment may have
+// taken longer on its way here than the reverse did, hence the margin.
+func (h *house) checkEarly(id string) {
+	seen, ok := h.seen[id]
+	if !ok || h.name != WeChatPay {
+		return
+	}
+	if early := h.w.scaled(15*time.Second) - time.Since(seen); early > h.w.scaled(1500*time.Millisecond)+50*time.Millisecond {
+		h.w.violate(h.name, "order %s was reversed %s too early", id, early)
+	}
 }
 
 func (h *house) confirm(id string) error {
