@@ -132,6 +132,15 @@ func quantile(d []time.Duration, q float64) time.Duration {
 	return d[max(rank, 1)-1]
 }
 
+// median sorts and returns the middle one.
+func median(f []float64) float64 {
+	if len(f) == 0 {
+		return 0
+	}
+	slices.Sort(f)
+	return f[len(f)/2]
+}
+
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // command runs a program to its end and quotes its last words if it fails.

@@ -2,5 +2,6 @@ package main
 
 // figures is the table of everything that is measured, in the order of the README.
 var figures = []Figure{
+	commitFigure,
 	sizeFigure,
 }
