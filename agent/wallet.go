@@ -42,7 +42,7 @@ type Contract struct {
 
 // Send hands a prepared payment to the wallet, once. What Wallet.Pay says of its results
 // holds for it.
-type Send func(ctx context.Context) (sale.Answer, error)
+type Send = func(ctx context.Context) (sale.Answer, error)
 
 // Preparer is a Wallet that can do the slow part of Pay, the signature, before the attempt
 // is durable, so that both happen at the same time. Prepare hands no byte to the kernel; a
