@@ -1,0 +1,122 @@
+package config
+
+import (
+	"time"
+
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/agent/wallet"
+)
+
+// Config is the whole configuration. Paths are absolute once Load has read it.
+type Config struct {
+	Environment string // "test" or "live"
+	State       string // the one writable directory
+	Log         string // "text" or "json"
+	Terminal    Terminal
+	POS         POS
+	Display     Display
+	Control     Control
+	Scanners    []Scanner
+	Contracts   []Contract
+}
+
+// Test reports the test environment.
+func (c *Config) Test() bool { return c.Environment == "test" }
+
+// POIID is the terminal's name in nexo messages: model and serial number.
+func (c *Config) POIID() string { return c.Terminal.Model + "-" + c.Terminal.Serial }
+
+// Terminal is who this terminal is.
+type Terminal struct {
+	Model, Serial  string
+	Keys           string // the file of the record keys
+	Language       string // "zh", "en", "ja"
+	Location       string
+	DeviceIP       string
+	NetworkLicense string
+	StoreID        string
+	StoreName      string
+	Clock          string // "ntp" or "system"
+	CodeProfile    string // "default", "jp", "all"
+	ClockScale     int
+	Ceiling        map[sale.Currency]int64 // minor units; nil for none
+	CodeWait       time.Duration
+	// BoardSerial stands in for the board's own serial number; test only, empty normally.
+	BoardSerial string
+}
+
+// POS is the interface to the point of sale.
+type POS struct {
+	Listen           string
+	Certificate, Key string
+	Plain            bool
+	SaleIDs          []string
+	PerTry           []string // SaleIDs that number every try anew
+	Keys             []NexoKey
+}
+
+// NexoKey is one shared key of encrypted nexo.
+type NexoKey struct {
+	Identifier     string
+	Version        int
+	PassphraseFile string
+}
+
+// Display is the customer's screen and the operator's page.
+type Display struct{ Listen string }
+
+// Control is the socket that the command line talks to.
+type Control struct{ Socket string }
+
+// Scanner is one code scanner.
+type Scanner struct {
+	Name, Driver, Port string
+	Baud               int
+	Protocol           string
+	AIM                bool
+	Terminator, Prefix string
+}
+
+// Contract is one contract with one wallet.
+type Contract struct {
+	Slot         int
+	Name, Wallet string
+	Schemes      []string
+	Currencies   []sale.Currency
+	Endpoint     string
+	CAFile       string // test only
+	KeyID        string
+	KeyFile      string
+	WalletKeys   []string
+	Settings     map[string]string // what [contract.WALLET] holds
+	Line         int               // where the section begins
+}
+
+// Known says what the tables of the daemon hold: the wallets and drivers a file may name.
+type Known struct {
+	Wallets []Wallet
+	// Drivers and Protocols of scanners.
+	Drivers, Protocols []string
+	// Profiles are the code profiles.
+	Profiles []string
+}
+
+// Wallet is one row of the wallets' table, as far as the configuration goes.
+type Wallet struct {
+	Name       string
+	Hosts      []string // the provider's own; in live no other is allowed
+	Schemes    []string // the schemes its contracts can charge
+	Currencies []sale.Currency
+	Settings   []string // the keys of [contract.NAME], all of them strings
+	// Check lists every mistake in the settings.
+	Check func(settings map[string]string) []wallet.Fault
+}
+
+func (k Known) wallet(name string) (Wallet, bool) {
+	for _, w := range k.Wallets {
+		if w.Name == name {
+			return w, true
+		}
+	}
+	return Wallet{}, false
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tilld/tilld/agent/health"
+	"github.com/tilld/tilld/cmd/tilld/internal/control"
+)
+
+type statusCmd struct{}
+
+func (statusCmd) Help() string {
+	return `First come payments whose ending no point of sale has heard, then those in doubt.
+
+Examples:
+  tilld status
+  tilld status --json
+  tilld status --socket /run/tilld/tilld.sock`
+}
+
+func (statusCmd) Run(e *env) error {
+	var s control.Status
+	if err := e.ask("status", "GET", "/v1/status", nil, &s); err != nil {
+		return err
+	}
+	if e.json {
+		e.encode(s)
+		return nil
+	}
+	e.section("UNDELIVERED: tell the cashier, the point of sale does not know", s.Undelivered)
+	e.section("in doubt: do not take cash", s.Doubt)
+	e.section("waits for a person: tilld queue settle ID --paid or --not-paid", s.Manual)
+	e.printf("%s  %s  tilld %s  pid %d  up %s\n", s.POIID, s.Environment, s.Version, s.PID, time.Since(s.Since).Round(time.Second))
+	e.printf("screen: %s\n", s.Screen)
+	if len(s.Health) == 0 {
+		e.printf("health: nothing is wrong\n")
+	}
+	for _, c := range s.Health {
+		e.cause(c)
+	}
+	for _, d := range s.Devices {
+		e.device(d)
+	}
+	for _, c := range s.Contracts {
+		e.printf("contract %s (slot %d, %s): %s\n", c.Name, c.Slot, c.Endpoint, reach(c))
+	}
+	if s.Clock.Trusted {
+		e.printf("clock: %s, trusted\n", s.Clock.Now.Format(time.DateTime))
+	} else {
+		e.printf("clock: %s, NOT TRUSTED: %s\n", s.Clock.Now.Format(time.DateTime), s.Clock.Why)
+	}
+	e.printf("journal: %s\n", pairs(s.Journal))
+	return nil
+}
+
+// section prints payments under a heading, or nothing when there are none.
+func (e *env) section(heading string, list []control.PaymentView) {
+	if len(list) == 0 {
+		return
+	}
+	e.printf("%s\n", heading)
+	for _, p := range list {
+		e.printf("  %s\n", row(p))
+	}
+	e.printf("\n")
+}
+
+// row is a payment on one line.
+func row(p control.PaymentView) string {
+	stands := p.State
+	if p.Ending != "" {
+		stands = string(p.Ending)
+		if p.State != "" && p.State != "PAID" {
+			stands += " (" + p.State + ")"
+		}
+	}
+	if stands == "" {
+		stands = "waits for a code"
+	}
+	s := fmt.Sprintf("%s  %s  %12s %s  %s", p.ID, p.Begun.Local().Format(time.DateTime), p.Amount, p.Currency, stands)
+	if p.Intent == "undo" && p.Ending == "" {
+		s += ", being taken back"
+	}
+	if p.Transaction != "" {
+		s += "  basket " + p.Transaction
+	}
+	return s
+}
+
+func (e *env) cause(c health.Cause) {
+	e.printf("%s: %s\n", c.Severity, c.Text)
+	if c.Hint != "" {
+		e.printf("  hint: %s\n", c.Hint)
+	}
+}
+
+func (e *env) device(d control.Device) {
+	stands := "open"
+	if !d.Open {
+		stands = "NOT OPEN"
+		if d.Why != "" {
+			stands += ": " + d.Why
+		}
+	}
+	e.printf("scanner %s (%s %s): %s\n", d.Name, d.Driver, d.Port, stands)
+}
+
+func reach(c control.ContractState) string {
+	switch c.Reach {
+	case "yes":
+		return "reachable"
+	case "no":
+		return "NOT REACHABLE: " + c.Why
+	}
+	return "not tried yet"
+}
+
+func pairs(m map[string]any) string {
+	var out []string
+	for _, k := range sorted(m) {
+		out = append(out, fmt.Sprintf("%s %v", strings.ReplaceAll(k, "_", " "), m[k]))
+	}
+	return strings.Join(out, ", ")
+}
