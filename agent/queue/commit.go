@@ -5,15 +5,14 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	badger "github.com/dgraph-io/badger/v4"
-
-	"log/slog"
-	"os"
 
 	"github.com/tilld/tilld/internal/disk"
 )

@@ -46,7 +46,10 @@ func (q *Queue) maintain(ctx context.Context) error {
 	}
 	for _, d := range slices.Clone(q.days) {
 		s := q.st.day(d.number)
-		if d != q.cur && s.Closed != 0 && now.Sub(time.Unix(s.Closed, 0)) >= q.opt.Retain {
+		if d != q.cur && s.Closed == 0 {
+			s.Closed = now.Unix() // a start found it closed by accident
+		}
+		if d != q.cur && now.Sub(time.Unix(s.Closed, 0)) >= q.opt.Retain {
 			if err := q.erase(ctx, d); err != nil {
 				return err
 			}

@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/internal/disk"
