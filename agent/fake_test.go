@@ -64,6 +64,17 @@ func (j *journal) Commit(_ context.Context, puts ...queue.Put) error {
 	return nil
 }
 
+// snapshot is what a crash now would leave.
+func (j *journal) snapshot() map[queue.Kind]map[string][]byte {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := map[queue.Kind]map[string][]byte{}
+	for kind, records := range j.records {
+		out[kind] = maps.Clone(records)
+	}
+	return out
+}
+
 func (j *journal) Later(puts ...queue.Put) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -79,6 +79,15 @@ func TestRefusedBeforeSending(t *testing.T) {
 			}
 		})
 	}
+	bubble(t, "a code that looks like an ID number: once more, then as what it is", func(t *testing.T, d *desk) {
+		d.ask("1", "A", 100)
+		for _, want := range []string{"id-number-shape", "id-number"} {
+			d.mustScan("110101199003070003")
+			if s := d.till.Screen(); s.Kind != agent.ScreenFresh || s.Reason != want {
+				t.Errorf("screen %+v, want the reason %s", s, want)
+			}
+		}
+	})
 	bubble(t, "nobody shows a code", func(t *testing.T, d *desk) {
 		d.want(d.ask("1", "A", 100), sale.EndCancelled, 2*time.Minute)
 	})
@@ -298,6 +307,36 @@ func TestDoubt(t *testing.T) {
 		d.want(reply, sale.EndMistaken, time.Minute)
 		d.wantNet(d.wechat, 0)
 	})
+	bubble(t, "a wrong total found by a query is taken back too", func(t *testing.T, d *desk) {
+		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
+			o.exists, o.charged, o.amount = true, 1000, cny(1000)
+			return sale.Answer{Cause: "no answer"}, true
+		}
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndMistaken, time.Minute)
+		d.wantNet(d.wechat, 0)
+	})
+	bubble(t, "one wallet transaction settles one order", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		first := d.want(reply, sale.EndPaid, time.Second)
+		stale := true
+		twice := func(o *order) (sale.Answer, bool) {
+			ans := d.wechat.answer(o, sale.OutPaid)
+			if stale {
+				ans.WalletTransaction = first.Payment.Current().WalletTransaction
+			}
+			return ans, stale
+		}
+		d.wechat.set(func() { d.wechat.onPay, d.wechat.onQuery = twice, twice })
+		reply = d.ask("2", "B", 100)
+		d.mustScan(d.wechatCode())
+		d.quiet(reply, 20*time.Second)
+		d.wechat.set(func() { stale = false })
+		d.want(reply, sale.EndCancelled, 5*time.Minute)
+		d.wantNet(d.wechat, 100)
+	})
 	bubble(t, "a number used before stops trading", func(t *testing.T, d *desk) {
 		d.wechat.onPay = func(o *order) (sale.Answer, bool) { return d.wechat.answer(o, sale.OutDuplicate), true }
 		reply := d.ask("1", "A", 100)
@@ -400,6 +439,20 @@ func TestAbort(t *testing.T) {
 		d.want(reply, sale.EndAborted, time.Minute)
 		d.wantNet(d.wechat, 0)
 	})
+	bubble(t, "a lost answer, found paid by the query after the abort: given back", func(t *testing.T, d *desk) {
+		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
+			o.exists, o.charged = true, 100
+			return sale.Answer{Cause: "no answer"}, true
+		}
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		time.Sleep(2 * time.Second)
+		if err := d.till.Abort(t.Context(), key, ""); err != nil {
+			t.Fatal(err)
+		}
+		d.want(reply, sale.EndAborted, time.Minute)
+		d.wantNet(d.wechat, 0)
+	})
 	bubble(t, "after paid: nothing happens", func(t *testing.T, d *desk) {
 		reply := d.ask("1", "A", 100)
 		d.mustScan(d.wechatCode())
@@ -417,10 +470,11 @@ func TestAbort(t *testing.T) {
 		d.mustScan(d.wechatCode())
 		d.want(reply, sale.EndPaid, time.Second)
 	})
-	bubble(t, "before the payment arrives, over a restart", func(t *testing.T, d *desk) {
+	bubble(t, "before the payment arrives", func(t *testing.T, d *desk) {
 		if err := d.till.Abort(t.Context(), key, ""); err != nil {
 			t.Fatal(err)
 		}
+		d.want(d.ask("1", "A", 100), sale.EndAborted, time.Second)
 		d.restart()
 		d.want(d.ask("1", "A", 100), sale.EndAborted, time.Second)
 		if d.gate.isArmed() {
@@ -523,6 +577,24 @@ func TestRestart(t *testing.T) {
 		if r.Payment.Asked.ServiceID != "1" {
 			t.Errorf("payment %+v", r.Payment)
 		}
+	})
+	bubble(t, "killed with the request out: SENDING is in doubt, whatever the wallet did", func(t *testing.T, d *desk) {
+		var atSending map[queue.Kind]map[string][]byte
+		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
+			atSending = d.journal.snapshot()
+			return sale.Answer{}, false
+		}
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+		d.stop()
+		d.journal.records = atSending // as if killed before the answer
+		d.start()
+		r := d.want(d.ask("2", "A", 100), sale.EndPaid, 10*time.Second)
+		if a := r.Payment.Current(); len(d.wechat.pays) != 1 || a.ID != d.wechat.pays[0] {
+			t.Errorf("sent %v, answered with %v", d.wechat.pays, a)
+		}
+		d.wantNet(d.wechat, 100)
 	})
 	bubble(t, "while reversing: goes on, and waits in full again", func(t *testing.T, d *desk) {
 		d.wechat.onPay = func(o *order) (sale.Answer, bool) { o.exists = true; return d.wechat.answer(o, sale.OutPaying), true }

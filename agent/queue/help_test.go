@@ -129,5 +129,3 @@ func live(t testing.TB, q *Queue) map[string]string {
 }
 
 const childArg = "--tilld-queue-child="
-
-func childMain(args []string) int { return 2 }

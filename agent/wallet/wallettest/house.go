@@ -98,7 +98,9 @@ func (h *house) up() error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", h.name, err)
 	}
-	h.address = l.Addr().String()
+	if at := l.Addr().String(); at != h.address {
+		h.address = at // the first time only: later readers hold no lock
+	}
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: time.Minute,
 		ErrorLog:  log.New(io.Discard, "", 0), // cut connections are the point here
