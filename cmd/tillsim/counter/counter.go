@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -38,7 +37,6 @@ type Options struct {
 // Server serves the page. It is safe for concurrent use.
 type Server struct {
 	o       Options
-	origin  string // of the customer's screen, which the page frames
 	handler http.Handler
 	ctx     context.Context // of the running sale: it outlives the request that began it
 	cancel  context.CancelFunc
@@ -76,9 +74,6 @@ func New(o Options) *Server {
 	}
 	s := &Server{o: o, pages: map[chan saleState]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if u, err := url.Parse(o.Rig.DisplayURL()); err == nil && u.Host != "" {
-		s.origin = u.Scheme + "://" + u.Host
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /assets/{name}", s.asset)

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"net/url"
 	"path"
 
 	"github.com/tilld/tilld/internal/localweb"
@@ -39,9 +40,19 @@ func (s *Server) language(r *http.Request) string {
 	return localweb.Language(r, languages, s.o.Language)
 }
 
+// origin is the part of an address that a policy names.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "'none'"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	display := origin(s.o.Rig.DisplayURL())
 	p := pageData{
-		Lang: s.language(r), Display: s.origin + "/", Currency: s.o.Currency,
+		Lang: s.language(r), Display: display + "/", Currency: s.o.Currency,
 		Languages: languages, Currencies: currencies,
 		Patience: (s.o.Beat * 5 / 2).Milliseconds(),
 	}
@@ -51,7 +62,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
-		"frame-src "+s.origin+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		"frame-src "+display+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Write(b.Bytes()) // a reader that went away is no error of ours
 }
