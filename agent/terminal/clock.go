@@ -19,8 +19,6 @@ type ClockOptions struct {
 	Source TimeSource
 	// Built is when this program was built: no earlier time can be now. Zero is no bound.
 	Built time.Time
-	// Journal is the last trusted time on record; zero if there is none.
-	Journal time.Time
 	// SystemOnly skips the question whether the kernel's clock is synchronised. For the
 	// test environment.
 	SystemOnly bool
@@ -64,11 +62,7 @@ type seen struct {
 
 // NewClock makes a clock.
 func NewClock(o ClockOptions) *Clock {
-	c := &Clock{o: o, floor: o.Built, dates: map[string]seen{}}
-	if o.Journal.After(c.floor) {
-		c.floor = o.Journal
-	}
-	return c
+	return &Clock{o: o, floor: o.Built, dates: map[string]seen{}}
 }
 
 // OnDate takes the Date header of an answer that came over an authenticated connection.
@@ -90,6 +84,15 @@ func (c *Clock) OnDate(subject string, date time.Time) {
 		c.floor = c.o.Built // a program does not run before it was built
 	}
 	c.anchorWall, c.anchorMono, c.anchored = wall, mono, true
+}
+
+// NotBefore raises the floor to a time that is on record as trusted. It never lowers it.
+func (c *Clock) NotBefore(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.After(c.floor) {
+		c.floor = t
+	}
 }
 
 // Trusted reports whether the wall clock may be believed now, and if not, why, in words

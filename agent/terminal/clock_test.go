@@ -79,7 +79,8 @@ func TestClockFloorIsTheLaterOne(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m := newMachine(tc.floor.Add(-time.Minute))
-			c := NewClock(ClockOptions{Source: m, Built: built, Journal: tc.journal})
+			c := NewClock(ClockOptions{Source: m, Built: built})
+			c.NotBefore(tc.journal)
 			expect(t, c, "before")
 			m.pass(time.Minute - slack)
 			expect(t, c, "")
@@ -147,7 +148,8 @@ func TestClockFloorMovesOnlyByAgreement(t *testing.T) {
 	far := noon.Add(years10)
 	m := newMachine(noon)
 	m.synced = false
-	c := NewClock(ClockOptions{Source: m, Built: built, Journal: far}) // written while time was forged
+	c := NewClock(ClockOptions{Source: m, Built: built})
+	c.NotBefore(far) // written while time was forged
 	c.OnDate("wechat-main", noon)
 	if !c.Floor().Equal(far) {
 		t.Fatal("a wallet alone moved the floor")
