@@ -61,7 +61,7 @@ func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) 
 		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
 	}
 	ans := c.judge(sale.OpPay, c.link.Do(ctx, http.MethodPost, request))
-	if ans.Outcome != sale.OutPaying || ans.Code != respDone {
+	if ans.Outcome != sale.OutPaying || ans.Code != respDone || ans.Order != a.ID {
 		return ans, nil
 	}
 	asked, err := c.Query(ctx, a)

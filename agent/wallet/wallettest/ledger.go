@@ -117,7 +117,7 @@ func (h *house) pay(o order, f Fault) (Entry, verdict) {
 		h.charge(e)
 	case LostSale:
 		told := *e
-		e.State, e.Charges, e.ChargedMinor = StateClosed, 0, 0
+		e.State, e.Charges, e.ChargedMinor, e.PaidAt = StateClosed, 0, 0, time.Time{}
 		return told, vDone
 	}
 	return *e, vDone
