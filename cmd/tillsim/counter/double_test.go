@@ -34,6 +34,7 @@ type toy struct {
 	till     []TillRow
 	wallets  []WalletRow
 	sold     []string // transactions, as asked
+	selling  bool
 }
 
 var _ Rig = (*toy)(nil)
@@ -59,8 +60,10 @@ func (y *toy) Sell(ctx context.Context, amount, currency, transaction string) (A
 	}
 	y.mu.Lock()
 	y.sold = append(y.sold, transaction)
+	y.selling = true
 	order := fmt.Sprintf("7K2M9QX1ABCDEF%08d10142", len(y.sold))
 	y.mu.Unlock()
+	defer func() { y.mu.Lock(); y.selling = false; y.mu.Unlock() }()
 	show := func(kind agent.ScreenKind, reason string) {
 		y.show(agent.Screen{Kind: kind, Amount: amount, Currency: sum.Currency, Scheme: "wechatpay", Reason: reason, Test: true})
 	}
@@ -128,12 +131,14 @@ func (y *toy) fault(name string) bool {
 }
 
 func (y *toy) Abort(context.Context) error {
-	select {
-	case y.aborts <- struct{}{}:
-		return nil
-	default:
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if !y.selling {
 		return errors.New("nothing to abort")
 	}
+	y.selling = false
+	y.aborts <- struct{}{}
+	return nil
 }
 
 func (y *toy) Scan(text string) error {

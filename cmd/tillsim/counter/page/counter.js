@@ -51,7 +51,10 @@
     typed = "";
     await post("/sell", { amount, currency: at("currency").value });
   }
-  for (const b of at("pad").children) b.addEventListener("click", () => press(b.dataset.key));
+  for (const b of at("pad").children) {
+    b.addEventListener("click", () => press(b.dataset.key));
+    b.addEventListener("pointerdown", (e) => e.preventDefault()); // Enter goes on to mean "charge"
+  }
   at("currency").addEventListener("change", () => { typed = ""; price(); });
   at("sell").addEventListener("click", sell);
   at("abort").addEventListener("click", () => post("/abort"));
@@ -136,7 +139,7 @@
     at("differences").hidden = !n;
     at("differences").textContent = n;
     at("pairs").replaceChildren(...l.pairs.map((p) => {
-      const till = p.till ? make("div", "", sum(p.till.amount), (p.till.state || "UNKNOWN") + (p.till.told ? " · " + p.till.told : "")) : make("div", "none", d.nothing);
+      const till = p.till ? make("div", "", sum(p.till.amount), (p.till.state || "UNKNOWN").replaceAll("_", " ") + (p.till.told ? " · " + p.till.told : "")) : make("div", "none", d.nothing);
       const wallet = p.wallet ? make("div", "", sum(p.wallet.amount, p.wallet.held), p.wallet.wallet + " · " + p.wallet.state) : make("div", "none", d.nothing);
       return make("li", "pair " + p.verdict, make("div", "order", make("span", "", "…" + p.order.slice(-13)), make("b", "", d[p.verdict])), till, wallet);
     }));
