@@ -33,6 +33,8 @@ func childMain(args []string) int {
 		return childWrite(args[1], args[2] == "early")
 	case "inspect":
 		return childInspect(args[1])
+	case "full":
+		return childFull(args[1])
 	}
 	return 2
 }

@@ -162,9 +162,9 @@ func damages(b []byte, flips int) []damage {
 // set right, and a flipped bit in a table's index shows other records), or when a
 // directory that does not open is an error instead of a quarantine.
 func TestDamage(t *testing.T) {
-	flips := 24
+	flips := 10
 	if testing.Short() {
-		flips = 4
+		flips = 3
 	}
 	for _, closed := range []bool{false, true} {
 		store, want := smallStore(t, 40, closed)
