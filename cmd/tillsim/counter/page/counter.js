@@ -40,7 +40,7 @@
     price();
   }
   function price() {
-    at("amount").value = typed || (digits() ? "0.00" : "0");
+    at("amount").value = typed || (sale.running && sale.amount) || (digits() ? "0.00" : "0");
     at("amount").toggleAttribute("data-long", at("amount").value.length > 8);
     at("sell").disabled = !!sale.running || !(Number(typed) > 0);
   }
