@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -79,16 +81,35 @@ func (e *env) problem(p config.Problem) {
 // examine reads the configuration and finds everything that is wrong with it, with the
 // files it names and with the state directory.
 func (e *env) examine() (*config.Config, config.Problems, error) {
+	cfg, problems, err := e.examineFiles()
+	if err != nil {
+		return nil, nil, err
+	}
+	problems = append(problems, e.checkState(cfg)...)
+	problems.Sort()
+	return cfg, problems, nil
+}
+
+// examineFiles is examine without the state directory, which the daemon itself opens.
+func (e *env) examineFiles() (*config.Config, config.Problems, error) {
 	cfg, problems, err := config.Load(e.config, known())
 	if err != nil {
-		return nil, nil, fail("check", "", err).withHint("name the configuration: -config FILE")
+		return nil, nil, fail("read configuration", e.config, rootPath(err)).withHint("name the configuration: -config FILE")
 	}
 	data, err := os.ReadFile(e.config)
 	if err != nil {
-		return nil, nil, fail("check", "", err)
+		return nil, nil, fail("read configuration", e.config, rootPath(err))
 	}
 	problems = append(problems, config.CheckFiles(cfg, data, time.Now(), released())...)
-	problems = append(problems, e.checkState(cfg)...)
 	problems.Sort()
 	return cfg, slices.Compact(problems), nil
+}
+
+// rootPath drops the path that the message says already.
+func rootPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }

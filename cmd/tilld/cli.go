@@ -204,7 +204,7 @@ func (e *env) encode(v any) {
 func (e *env) load() (*config.Config, config.Problems, error) {
 	c, problems, err := config.Load(e.config, known())
 	if err != nil {
-		return nil, nil, fail("read configuration", "", err).withHint("name it: -config FILE")
+		return nil, nil, fail("read configuration", e.config, rootPath(err)).withHint("name the configuration: -config FILE")
 	}
 	return c, problems, nil
 }
@@ -216,7 +216,9 @@ func (e *env) daemon() (*control.Client, error) {
 	}
 	c, _, err := e.load()
 	if err != nil {
-		return nil, fail("find the daemon", "", err).withHint("name the configuration with -config FILE, or the socket with --socket PATH")
+		var f *failure
+		errors.As(err, &f)
+		return nil, fail("find the daemon", e.config, f.err).withHint("name the configuration with -config FILE, or the socket with --socket PATH")
 	}
 	if c.Control.Socket == "" {
 		return nil, &failure{what: "find the daemon", subject: e.config, err: errors.New("[control] names no socket"),

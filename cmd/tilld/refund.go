@@ -26,8 +26,7 @@ func (c refundCmd) Run(e *env) error {
 	if err := e.ask("refund", "POST", "/v1/refund", q, &out); err != nil {
 		return err
 	}
-	// A reversal that succeeded ends as paid does: the request was carried out.
-	return e.outcome("refund", out, true)
+	return e.outcome("refund", out, sale.EndReversed, true)
 }
 
 type confirmCmd struct {

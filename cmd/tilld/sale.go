@@ -80,7 +80,7 @@ func (c saleCmd) Run(e *env) error {
 	if err := abortable(e, d, "/v1/sale", q, q.ServiceID, &out); err != nil {
 		return fail("sale", "", err)
 	}
-	return e.outcome("sale", out, c.Wait)
+	return e.outcome("sale", out, sale.EndPaid, c.Wait)
 }
 
 // abortable asks, and when the context ends asks to abort and goes on waiting: a payment
@@ -106,8 +106,9 @@ func abortable(e *env, d *control.Client, path string, in any, service string, o
 // serviceID is new for every request: ten characters, as nexo allows.
 func serviceID() string { return rand.Text()[:10] }
 
-// outcome prints how a payment stands; waited says whether an open end is a failure.
-func (e *env) outcome(what string, out control.Outcome, waited bool) error {
+// outcome prints how a payment stands. Good is the ending that was wanted; waited says
+// whether an open end is a failure.
+func (e *env) outcome(what string, out control.Outcome, good sale.Ending, waited bool) error {
 	if e.json {
 		e.encode(out)
 	} else {
@@ -128,7 +129,7 @@ func (e *env) outcome(what string, out control.Outcome, waited bool) error {
 			e.printf("\n")
 		}
 	}
-	if out.Ending == sale.EndPaid || out.Ending == sale.Undecided && !waited {
+	if out.Ending == good || out.Ending == sale.Undecided && !waited {
 		return nil
 	}
 	if out.Ending == sale.Undecided {

@@ -105,6 +105,9 @@ func (e *env) device(d control.Device) {
 		}
 	}
 	e.printf("scanner %s (%s %s): %s\n", d.Name, d.Driver, d.Port, stands)
+	if !d.Open && d.Hint != "" {
+		e.printf("  hint: %s\n", d.Hint)
+	}
 }
 
 func reach(c control.ContractState) string {

@@ -11,6 +11,7 @@ import (
 type Config struct {
 	Environment string // "test" or "live"
 	State       string // the one writable directory
+	StateLine   int    // where the file names it
 	Log         string // "text" or "json"
 	Terminal    Terminal
 	POS         POS

@@ -130,7 +130,7 @@ func (f *files) recordKeys() {
 // nodeName is the leaf's common name that point-of-sale libraries insist on; the strictest
 // of them wants a model of 3 letters and a serial number of 9 to 15 digits.
 var (
-	nodeName   = regexp.MustCompile(`^([a-zA-Z0-9]+-[a-zA-Z0-9]+)\.(live|test)\.terminal\.adyen\.com$`)
+	nodeName   = regexp.MustCompile(`^([a-zA-Z0-9]+-[a-zA-Z0-9]+|legacy-terminal-certificate)\.(live|test)\.terminal\.adyen\.com$`)
 	strictName = regexp.MustCompile(`^[a-zA-Z0-9]{3,}-[0-9]{9,15}\.`)
 )
 
@@ -193,9 +193,10 @@ func (f *files) leafName(s *reader, leaf *x509.Certificate) {
 	hint := fmt.Sprintf("the name must be %s.%s.terminal.adyen.com", f.c.POIID(), f.c.Environment)
 	switch {
 	case m == nil:
-		s.report(Warning, "certificate", hint, "the common name %q is refused by the usual point-of-sale libraries", clip(cn))
+		s.mistake("certificate", hint, "the common name %q is refused by every point-of-sale library", clip(cn))
 	case m[2] != f.c.Environment:
 		s.mistake("certificate", hint, "the certificate is for %s, the environment is %s", m[2], f.c.Environment)
+	case m[1] == "legacy-terminal-certificate":
 	case m[1] != f.c.POIID():
 		s.report(Warning, "certificate", hint, "the certificate names %s, this terminal is %s", clip(m[1]), f.c.POIID())
 	case !strictName.MatchString(cn):

@@ -61,6 +61,7 @@ func (p *parser) top(r *reader) {
 	}
 	p.c.Environment = r.oneOf("environment", "test", "live")
 	p.c.State = p.path(r, "state", true, `name the one writable directory: state = "/var/lib/tilld"`)
+	p.c.StateLine = r.line("state")
 	p.c.Log = r.oneOf("log", "text", "json")
 	s, _ := r.section("control")
 	p.c.Control.Socket = p.path(s, "socket", true, `socket = "/run/tilld/tilld.sock"`)

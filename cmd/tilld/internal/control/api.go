@@ -48,6 +48,10 @@ type Device struct {
 	Port   string `json:"port"`
 	Open   bool   `json:"open"`
 	Why    string `json:"why,omitempty"` // why it is not open
+	Hint   string `json:"hint,omitempty"`
+	Scans  int    `json:"scans"` // delivered since the start
+	// Drops counts what was read and not delivered, by reason.
+	Drops map[string]int `json:"drops,omitempty"`
 }
 
 // ContractState is one contract and whether its wallet can be reached.

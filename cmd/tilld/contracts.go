@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/pos"
+	"github.com/tilld/tilld/agent/terminal"
+	"github.com/tilld/tilld/agent/wallet"
+	"github.com/tilld/tilld/cmd/tilld/internal/config"
+	"github.com/tilld/tilld/internal/secret"
+)
+
+// makeContracts turns the [[contract]] sections into what the till works with. The order
+// stays: it decides which contract a code goes to.
+func makeContracts(cfg *config.Config, keys terminal.KeyStore, onDate func(string, time.Time)) ([]agent.Contract, []dateSource, error) {
+	var out []agent.Contract
+	var dates []dateSource
+	info := terminalInfo(cfg)
+	for _, c := range cfg.Contracts {
+		stop := func(err error) ([]agent.Contract, []dateSource, error) {
+			return nil, nil, fail("start", "contract "+c.Name, err)
+		}
+		row, ok := walletOf(c.Wallet)
+		if !ok {
+			return stop(fmt.Errorf("wallet %q is not in the table", c.Wallet))
+		}
+		signer, keyID, _, err := keys.Signer(c.Name)
+		if err != nil {
+			return stop(err)
+		}
+		verify, err := walletKeys(c.WalletKeys)
+		if err != nil {
+			return stop(err)
+		}
+		roots, err := rootsOf(c.CAFile)
+		if err != nil {
+			return stop(err)
+		}
+		w := wallet.Config{Ref: refOf(c), Signer: signer, WalletKeys: verify, Terminal: info, Roots: roots,
+			Clock:  row.clock().Scaled(cfg.Terminal.ClockScale),
+			OnDate: func(server time.Time) { onDate(c.Name, server) }}
+		w.Ref.KeyID = keyID
+		client, err := row.make(w, c.Settings)
+		if err != nil {
+			return stop(err)
+		}
+		out = append(out, agent.Contract{Ref: w.Ref, Schemes: c.Schemes, Currencies: c.Currencies, Clock: w.Clock, Wallet: client})
+		dates = append(dates, dateSource{c.Name, c.Endpoint, roots})
+	}
+	return out, dates, nil
+}
+
+func walletKeys(files []string) (keys []wallet.WalletKey, err error) {
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		list, err := wallet.ParseWalletKeys(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f, err)
+		}
+		keys = append(keys, list...)
+	}
+	return keys, nil
+}
+
+// rootsOf reads the authority that a test trusts; nil means the system's.
+func rootsOf(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	items, err := terminal.ReadPublicItems(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, it := range items {
+		if it.Cert != nil {
+			pool.AddCert(it.Cert)
+		}
+	}
+	return pool, nil
+}
+
+// terminalInfo is what every code sale says of the terminal.
+func terminalInfo(cfg *config.Config) terminal.Info {
+	t := cfg.Terminal
+	app := version
+	if len(app) > 8 {
+		app = app[:8]
+	}
+	return terminal.Info{DeviceType: "10", Serial: t.Serial, AppVersion: app, NetworkLicense: t.NetworkLicense,
+		Location: t.Location, DeviceIP: t.DeviceIP, StoreID: t.StoreID, StoreName: t.StoreName}
+}
+
+// nexoKeys reads the passphrases; the caller wipes them.
+func nexoKeys(list []config.NexoKey) (out []pos.Key, err error) {
+	for _, k := range list {
+		text, err := terminal.ReadSecretFile("read passphrase", k.PassphraseFile)
+		if err != nil {
+			return nil, fail("start", "", err)
+		}
+		out = append(out, pos.Key{Identifier: k.Identifier, Version: int64(k.Version), Passphrase: secret.Copy(bytes.TrimRight(text, "\r\n"))})
+		secret.Zero(text)
+	}
+	return out, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/queue"
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/cmd/tilld/internal/control"
+)
+
+// How often the journal is looked after, and the clock for jumps. Neither writes anything
+// when nothing is due.
+const (
+	maintainEvery = time.Minute
+	clockEvery    = 5 * time.Second
+)
+
+// housekeeping writes the till's events to the log and looks after journal and clock. It
+// keeps reading the screens, which nobody else does here.
+func (d *daemon) housekeeping(ctx context.Context, screens <-chan agent.Screen, events <-chan agent.Event) {
+	journal := time.NewTicker(maintainEvery)
+	defer journal.Stop()
+	look := time.NewTicker(clockEvery)
+	defer look.Stop()
+	recovered := len(d.found.Doubt) == 0 && !d.found.Lost
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-events:
+			d.log.Info("till: "+e.Kind, "payment", e.Payment, "order", e.Order, "state", e.State, "amount", e.Amount, "text", e.Text)
+		case <-screens:
+		case <-look.C:
+			d.clock.Trusted()
+		case <-journal.C:
+			if d.till.Busy() {
+				continue // beginning a day takes a moment: not under a sale
+			}
+			if err := d.queue.Maintain(ctx); err != nil && ctx.Err() == nil {
+				d.log.Warn("look after the journal", "err", err)
+			}
+			if !recovered && d.onRecord() {
+				err := d.queue.Recovered(ctx)
+				recovered = err == nil
+				if err != nil && ctx.Err() == nil {
+					d.log.Warn("note that the lost records were asked about", "err", err)
+				}
+			}
+		}
+	}
+}
+
+// onRecord reports whether everything that the journal had lost is on record again.
+func (d *daemon) onRecord() bool {
+	for _, c := range d.health.Causes() {
+		if c.Code == "recovery" {
+			return false
+		}
+	}
+	for _, order := range d.found.Doubt {
+		id, _, _, err := sale.ParseOrderID(order)
+		if err != nil {
+			continue // nothing that this terminal could ask about
+		}
+		if _, err := d.queue.Get(queue.Payment, id); errors.Is(err, queue.ErrNotFound) {
+			return false
+		}
+	}
+	return true
+}
+
+// tillAnswers and journalAnswers are the parts of the watchdog's chain: they return only
+// when the locks can be had.
+func (d *daemon) tillAnswers() bool    { d.till.Busy(); return true }
+func (d *daemon) journalAnswers() bool { return !errors.Is(d.queue.Room(), queue.ErrStopped) }
+
+func (d *daemon) clockState() control.ClockState {
+	now, _ := d.clock.Now()
+	ok, why := d.clock.Trusted()
+	return control.ClockState{Now: now, Trusted: ok, Why: why}
+}
+
+func (d *daemon) journalState() map[string]any {
+	s := d.queue.Stats()
+	return map[string]any{"records": s.Live, "open_records": s.Open, "days": s.Days, "commits": s.Groups,
+		"free_bytes": s.Free, "directory": d.cfg.State}
+}
+
+// contractStates says what is known of each wallet's reach. The till asks now and then and
+// keeps it as a cause of health.
+func (d *daemon) contractStates() []control.ContractState {
+	why := map[string]string{}
+	for _, c := range d.health.Causes() {
+		if c.Code == "unreachable" {
+			why[c.Subject] = c.Text
+		}
+	}
+	out := []control.ContractState{}
+	for _, c := range d.cfg.Contracts {
+		s := control.ContractState{Slot: c.Slot, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Endpoint: c.Endpoint, Reach: "yes"}
+		if text, down := why[c.Name]; down {
+			s.Reach, s.Why = "no", text
+		}
+		out = append(out, s)
+	}
+	return out
+}
