@@ -11,26 +11,32 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/health"
 )
 
-// Happening is one thing a till showed or said: a screen, or an event.
+// Happening is one thing a till showed or said: a screen, an event, or what is wrong now.
 type Happening struct {
 	Screen *agent.Screen
 	Event  *agent.Event
+	Health []health.Cause // not nil: all causes that are true now
 }
 
 // Watcher follows a till's stream of screens and events, and follows it again after the
-// till was restarted. It keeps everything, so that a caller can wait for what may have
+// till was restarted. It keeps what it saw, so that a caller can wait for what may have
 // happened already. It is safe for concurrent use.
 type Watcher struct {
 	url string
 
 	mu   sync.Mutex
+	gone int // how many of the oldest were forgotten; marks count them
 	all  []Happening
 	more chan struct{} // closed and made anew whenever something is added
 	up   int           // how many streams were opened so far
 	live bool
 }
+
+// mostKept bounds what is kept; half of it is forgotten when it is full.
+const mostKept = 1 << 14
 
 // reconnectAfter is the pause between two tries to open the stream of a till that is down.
 const reconnectAfter = 50 * time.Millisecond
@@ -115,11 +121,19 @@ func (w *Watcher) take(name string, data []byte) {
 		if json.Unmarshal(data, h.Event) != nil {
 			return
 		}
+	case "health":
+		h.Health = []health.Cause{}
+		if json.Unmarshal(data, &h.Health) != nil {
+			return
+		}
 	default:
 		return
 	}
 	w.mu.Lock()
 	live := w.live
+	if len(w.all) == mostKept {
+		w.all, w.gone = append(w.all[:0], w.all[mostKept/2:]...), w.gone+mostKept/2
+	}
 	w.all = append(w.all, h)
 	w.wake()
 	w.mu.Unlock()
@@ -132,25 +146,25 @@ func (w *Watcher) take(name string, data []byte) {
 func (w *Watcher) Mark() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.all)
+	return w.gone + len(w.all)
 }
 
-// Since copies what happened from a mark on.
+// Since copies what happened from a mark on, as far as it is still kept.
 func (w *Watcher) Since(mark int) []Happening {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]Happening(nil), w.all[min(mark, len(w.all)):]...)
+	return append([]Happening(nil), w.all[min(max(mark-w.gone, 0), len(w.all)):]...)
 }
 
 // Await returns the first happening from the mark on that want accepts, and waits for it
-// if needed.
-func (w *Watcher) Await(ctx context.Context, mark int, what string, want func(Happening) bool) (Happening, error) {
+// if needed; next is the mark behind it.
+func (w *Watcher) Await(ctx context.Context, mark int, what string, want func(Happening) bool) (h Happening, next int, err error) {
 	for {
 		w.mu.Lock()
-		for ; mark < len(w.all); mark++ {
-			if h := w.all[mark]; want(h) {
+		for mark = max(mark, w.gone); mark < w.gone+len(w.all); mark++ {
+			if h := w.all[mark-w.gone]; want(h) {
 				w.mu.Unlock()
-				return h, nil
+				return h, mark + 1, nil
 			}
 		}
 		more := w.more
@@ -158,14 +172,14 @@ func (w *Watcher) Await(ctx context.Context, mark int, what string, want func(Ha
 		select {
 		case <-more:
 		case <-ctx.Done():
-			return Happening{}, fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
+			return Happening{}, mark, fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
 		}
 	}
 }
 
 // AwaitEvent waits for an event of the given kind, from the mark on.
 func (w *Watcher) AwaitEvent(ctx context.Context, mark int, kind string) (agent.Event, error) {
-	h, err := w.Await(ctx, mark, "the till's event "+kind, func(h Happening) bool { return h.Event != nil && h.Event.Kind == kind })
+	h, _, err := w.Await(ctx, mark, "the till's event "+kind, func(h Happening) bool { return h.Event != nil && h.Event.Kind == kind })
 	if err != nil {
 		return agent.Event{}, err
 	}
@@ -174,7 +188,7 @@ func (w *Watcher) AwaitEvent(ctx context.Context, mark int, kind string) (agent.
 
 // AwaitScreen waits for one of the given screens, from the mark on.
 func (w *Watcher) AwaitScreen(ctx context.Context, mark int, kinds ...agent.ScreenKind) (agent.Screen, error) {
-	h, err := w.Await(ctx, mark, fmt.Sprintf("the customer's screen to show %s", kinds), func(h Happening) bool {
+	h, _, err := w.Await(ctx, mark, fmt.Sprintf("the customer's screen to show %s", kinds), func(h Happening) bool {
 		if h.Screen == nil {
 			return false
 		}
