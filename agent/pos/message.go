@@ -56,6 +56,11 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 	defer q.wipe()
 	if err != nil {
 		s.o.Log.Warn("POS message refused", "from", r.RemoteAddr, "cause", err)
+		var plain *formError
+		if errors.As(err, &plain) {
+			s.refuse(w, http.StatusBadRequest, string(encode(object{"errors": []string{plain.Error()}}))+"\n")
+			return
+		}
 		s.refuse(w, http.StatusBadRequest, unreadable)
 		return
 	}
@@ -95,17 +100,24 @@ func reachable(r *http.Request) bool {
 	return !ok || !loopback(address.String())
 }
 
-// open makes a request of what was sent. The error is for the log alone: the sender is
-// never told which it was.
+// formError is a mistake in what was sent in clear: the sender may be told what it is.
+type formError struct{ err error }
+
+func (e *formError) Error() string {
+	return e.err.Error() + " (hint: POST one JSON object {\"SaleToPOIRequest\": {\"MessageHeader\": ..., ...}})"
+}
+
+// open makes a request of what was sent. Except for a formError, the error is for the log
+// alone: the sender is never told which it was.
 func (s *Server) open(raw []byte, exposed bool) (*request, error) {
 	q := &request{buffers: [][]byte{raw}}
 	v, err := nexo.Parse(raw)
 	if err != nil {
-		return q, err
+		return q, &formError{err}
 	}
 	outer := v.At("SaleToPOIRequest")
 	if outer.Kind != nexo.Object {
-		return q, errors.New("there is no SaleToPOIRequest in it")
+		return q, &formError{errors.New("there is no SaleToPOIRequest in it")}
 	}
 	_, blob := outer.Get("NexoBlob")
 	_, trailer := outer.Get("SecurityTrailer")
@@ -117,12 +129,12 @@ func (s *Server) open(raw []byte, exposed bool) (*request, error) {
 	default:
 		err = errors.New("it is not encrypted")
 	}
-	if err != nil {
+	if err != nil || q.invalid != nil {
 		return q, err
 	}
 	h := q.content.At("MessageHeader")
 	if h.Kind != nexo.Object {
-		return q, errors.New("there is no MessageHeader in it")
+		return q, &formError{errors.New("there is no MessageHeader in it")}
 	}
 	q.header, q.invalid = nexo.ReadHeader(h)
 	return q, nil
@@ -139,7 +151,12 @@ func (s *Server) unseal(q *request, outer nexo.Value) error {
 	q.buffers = append(q.buffers, plain)
 	v, err := nexo.Parse(plain)
 	if err != nil {
-		return err
+		// The MAC says that a partner wrote it: the partner is told, sealed, under the only
+		// header there is.
+		q.key = key
+		q.header, _ = nexo.ReadHeader(outer.At("MessageHeader"))
+		q.invalid = &nexo.Error{Condition: nexo.MessageFormat, Text: err.Error()}
+		return nil
 	}
 	q.content = v.At("SaleToPOIRequest")
 	if !q.content.At("MessageHeader").Same(outer.At("MessageHeader")) {

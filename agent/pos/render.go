@@ -115,9 +115,12 @@ func Render(asked sale.Asked, r agent.Reply) []byte {
 	out := outcomeOf(r.Ending)
 	body := paymentResponse{SaleData: e.SaleData, POIData: poiOf(p)}
 	body.Response = response{Result: nexo.Failure, ErrorCondition: out.condition}
-	if r.Ending == sale.EndPaid {
+	switch {
+	case r.Ending == sale.EndPaid:
 		body.Response.Result = nexo.Success
 		body.PaymentResult = resultOf(asked, p)
+	case out.condition == "": // an ending that no payment has
+		body.Response.ErrorCondition = nexo.UnavailableService
 	}
 	body.Response.AdditionalResponse = additional(asked, e, r, textOf(asked, e, r, out))
 	if p.Current() != nil {
