@@ -238,7 +238,9 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 			}
 		})
 	}
-	screens, events := d.till.Watch(ctx)
+	watch, enough := context.WithCancel(ctx)
+	defer enough()
+	screens, _ := d.till.Watch(watch)
 	part(func() error {
 		if err := d.till.Run(ctx); err != nil {
 			return stopError(err)
@@ -246,11 +248,12 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		return nil
 	})
 	part(func() error { return d.hub.Run(ctx) })
-	if d.begun(ctx, screens) {
+	if begun(ctx, screens) {
+		enough()
 		part(func() error { return d.pos.Serve(ctx, d.posL) })
 		part(func() error { return d.screen.Serve(ctx, d.screenL) })
 		part(func() error { return d.serveControl(ctx) })
-		part(func() error { d.housekeeping(ctx, screens, events); return nil })
+		part(func() error { d.housekeeping(ctx); return nil })
 		part(func() error { watchdog(ctx, d.tillAnswers, d.journalAnswers); return nil })
 		if d.cfg.Terminal.Clock == "ntp" {
 			part(func() error { askDates(ctx, d.dates, d.clock.OnDate, d.clock.Trusted); return nil })
@@ -276,7 +279,7 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 }
 
 // begun waits until the till has taken up what was open and accepts requests.
-func (d *daemon) begun(ctx context.Context, screens <-chan agent.Screen) bool {
+func begun(ctx context.Context, screens <-chan agent.Screen) bool {
 	for {
 		select {
 		case <-ctx.Done():

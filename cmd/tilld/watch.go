@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tilld/tilld/agent"
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/cmd/tilld/internal/control"
@@ -18,9 +17,8 @@ const (
 	clockEvery    = 5 * time.Second
 )
 
-// housekeeping writes the till's events to the log and looks after journal and clock. It
-// keeps reading the screens, which nobody else does here.
-func (d *daemon) housekeeping(ctx context.Context, screens <-chan agent.Screen, events <-chan agent.Event) {
+// housekeeping looks after journal and clock until ctx ends.
+func (d *daemon) housekeeping(ctx context.Context) {
 	journal := time.NewTicker(maintainEvery)
 	defer journal.Stop()
 	look := time.NewTicker(clockEvery)
@@ -30,9 +28,6 @@ func (d *daemon) housekeeping(ctx context.Context, screens <-chan agent.Screen, 
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-events:
-			d.log.Info("till: "+e.Kind, "payment", e.Payment, "order", e.Order, "state", e.State, "amount", e.Amount, "text", e.Text)
-		case <-screens:
 		case <-look.C:
 			d.clock.Trusted()
 		case <-journal.C:
