@@ -159,3 +159,12 @@ func Shred(path string) error {
 	err = errors.Join(err, f.Close(), os.Remove(path))
 	return errors.Join(err, SyncDir(filepath.Dir(path)))
 }
+
+// Device is the number of the device that holds path.
+func Device(path string) (major, minor uint32, err error) {
+	var s unix.Stat_t
+	if err := unix.Stat(path, &s); err != nil {
+		return 0, 0, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return unix.Major(uint64(s.Dev)), unix.Minor(uint64(s.Dev)), nil
+}
