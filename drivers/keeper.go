@@ -15,6 +15,7 @@ import (
 type State string
 
 const (
+	Stopped State = "stopped" // nobody keeps it; never reported by a Keeper
 	Opening State = "opening" // the first try, or the first after the device was lost
 	Open    State = "open"    // in use
 	Absent  State = "absent"  // not plugged in

@@ -69,7 +69,7 @@ type Reader struct {
 // NewReader makes a Reader. It does nothing until its Hub runs.
 func NewReader(c Config) *Reader {
 	return &Reader{c: c, state: DeviceState{
-		Status: drivers.Status{Name: c.Name, State: drivers.Opening},
+		Status: drivers.Status{Name: c.Name, State: drivers.Stopped},
 		Drops:  map[string]int{},
 	}}
 }
@@ -89,7 +89,12 @@ func (r *Reader) State() DeviceState {
 // run keeps the device until ctx ends.
 func (r *Reader) run(ctx context.Context) error {
 	k := drivers.Keeper{Name: r.c.Name, Open: r.c.Open, Use: r.serve, Wake: r.c.Wake, Report: r.report}
-	return k.Run(ctx)
+	err := k.Run(ctx)
+	r.mu.Lock()
+	r.state.State, r.state.Since, r.state.Port = drivers.Stopped, time.Now(), ""
+	r.settled()
+	r.mu.Unlock()
+	return err
 }
 
 func (r *Reader) report(s drivers.Status) {
@@ -112,12 +117,14 @@ func (r *Reader) arm() <-chan struct{} {
 	defer r.mu.Unlock()
 	r.settled()
 	quiet := make(chan struct{})
-	if r.state.State != drivers.Open || r.interrupt == nil {
+	if r.state.State != drivers.Open {
 		close(quiet)
 		return quiet
 	}
 	r.arming = quiet
-	r.interrupt()
+	if r.interrupt != nil {
+		r.interrupt()
+	}
 	return quiet
 }
 
