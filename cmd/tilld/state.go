@@ -57,7 +57,10 @@ func (e *env) checkState(cfg *config.Config) config.Problems {
 	ctx, cancel := context.WithTimeout(e.ctx, 2*time.Second)
 	defer cancel()
 	var duties []control.Duty
-	err := control.NewClient(cfg.Control.Socket).Do(ctx, "GET", "/v1/duties", nil, &duties)
+	var err error = control.ErrNoDaemon
+	if cfg.Control.Socket != "" {
+		err = control.NewClient(cfg.Control.Socket).Do(ctx, "GET", "/v1/duties", nil, &duties)
+	}
 	if errors.Is(err, control.ErrNoDaemon) {
 		duties, err = dutiesAtRest(e.ctx, cfg)
 	}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tilld/tilld/agent/wallet/wallettest"
+)
+
+// The scripts find good.toml, a configuration without mistakes, in their folder, and the
+// shop's authority in ca.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			world, err := wallettest.NewWorld(wallettest.Options{})
+			if err != nil {
+				return err
+			}
+			defer world.Close()
+			contracts, err := world.Write(e.WorkDir)
+			if err != nil {
+				return err
+			}
+			writeShop(t, e.WorkDir)
+			text := shopText(e.WorkDir, 1, contracts)
+			// The folders of scripts have long names, and a socket must not.
+			text = strings.Replace(text, e.WorkDir+"/tilld.sock", "/nonexistent/tilld.sock", 1)
+			return os.WriteFile(filepath.Join(e.WorkDir, "good.toml"), []byte(text), 0o600)
+		},
+		UpdateScripts: os.Getenv("TILLD_UPDATE_SCRIPTS") != "",
+	})
+}
