@@ -3,12 +3,11 @@ package pos
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,22 +48,24 @@ type foreignAnswer struct {
 	}
 }
 
-// foreignShop listens on port 8443, which the public client has built in, on an alias of
-// loopback of its own.
-func foreignShop(t *testing.T, host string, change func(*Options)) *shop {
+// foreignShop listens on port 8443, which the public client has built in, on some alias of
+// loopback, so that several can run at the same time.
+func foreignShop(t *testing.T, change func(*Options)) *shop {
 	t.Helper()
 	s := newShop(t)
 	if change != nil {
 		change(&s.options)
 	}
-	l, err := net.Listen("tcp", host+":8443")
-	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL) {
-		t.Fatalf("%v: the public client has port 8443 built in; the tests need it on %s", err, host)
+	var err error
+	for range 20 {
+		var l net.Listener
+		alias := net.IPv4(127, byte(1+rand.IntN(250)), byte(rand.IntN(250)), byte(1+rand.IntN(250)))
+		if l, err = net.Listen("tcp", net.JoinHostPort(alias.String(), "8443")); err == nil {
+			return s.open(l)
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.open(l)
+	t.Fatalf("the public client has port 8443 built in, and it is free on no address of loopback: %v", err)
+	return nil
 }
 
 func (s *shop) foreign(t *testing.T, sealed bool, timeout time.Duration) *foreign {
@@ -140,7 +141,7 @@ func (f *foreign) next(id string) foreignAnswer {
 
 // TestPublicClient has the unmodified client from npm pay, ask, abort and reverse.
 func TestPublicClient(t *testing.T) {
-	s := foreignShop(t, "127.0.0.21", nil)
+	s := foreignShop(t, nil)
 	both(t, func(t *testing.T, sealed bool) {
 		f := s.foreign(t, sealed, 0)
 		id := func(n string) string { return map[bool]string{true: "s", false: "p"}[sealed] + n }
@@ -216,8 +217,9 @@ func TestPublicClientWaits(t *testing.T) {
 	if os.Getenv("TILLD_TEST_LONG") == "1" {
 		client, wait, space = 0, 100*time.Second, 0
 	}
-	s := foreignShop(t, "127.0.0.22", func(o *Options) { o.Limits.Space = space })
 	both(t, func(t *testing.T, sealed bool) {
+		t.Parallel()
+		s := foreignShop(t, func(o *Options) { o.Limits.Space = space })
 		f := s.foreign(t, sealed, client)
 		id := map[bool]string{true: "s", false: "p"}[sealed]
 		f.send(js{"do": "pay", "id": id, "basket": id, "amount": 12.8})
@@ -242,7 +244,7 @@ func TestPublicClientWaits(t *testing.T) {
 
 // TestPublicClientGivesASilentTillUp shows that the spaces are what keeps it waiting.
 func TestPublicClientGivesASilentTillUp(t *testing.T) {
-	s := foreignShop(t, "127.0.0.23", func(o *Options) { o.Limits.Space = time.Hour })
+	s := foreignShop(t, func(o *Options) { o.Limits.Space = time.Hour })
 	f := s.foreign(t, true, 500*time.Millisecond)
 	f.send(js{"do": "pay", "id": "1", "basket": "T1", "amount": 12.8})
 	within(t, s.desk.armed, "the payment at the till")
@@ -257,7 +259,7 @@ func TestPublicClientGivesASilentTillUp(t *testing.T) {
 // TestPublicClientWithAWrongPassphrase: what cannot be opened is an error at the client, and
 // no exception of another kind.
 func TestPublicClientWithAWrongPassphrase(t *testing.T) {
-	s := foreignShop(t, "127.0.0.24", func(o *Options) { o.Keys[0].Passphrase = secretOf("another") })
+	s := foreignShop(t, func(o *Options) { o.Keys[0].Passphrase = secretOf("another") })
 	f := s.foreign(t, true, 0)
 	f.send(js{"do": "diagnose", "id": "1"})
 	if a := within(t, f.lines, "the error"); !strings.Contains(a.Error, "the message cannot be opened") {

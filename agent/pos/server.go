@@ -109,6 +109,11 @@ func (g *gate) shutAndWait() {
 }
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	// For every answer: a deadline that an earlier request of this connection left would
+	// break this one's.
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.Limits.Write)); err != nil {
+		hangUp()
+	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	switch r.URL.Path {

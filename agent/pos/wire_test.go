@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -99,6 +100,38 @@ func TestWaitingAnswerIsSpaces(t *testing.T) {
 		synctest.Wait()
 		if s.desk.deliveries("1") != 1 {
 			t.Error("the answer is not noted as delivered")
+		}
+	})
+}
+
+// TestConnectionIsUsedAgain has an empty answer follow a long one on the same connection,
+// much later than the time that a client has to take a piece.
+func TestConnectionIsUsedAgain(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *shop) {
+		c := s.connect()
+		r := bufio.NewReader(c)
+		send := func(body string) *http.Response {
+			t.Helper()
+			if _, err := fmt.Fprintf(c, "POST /nexo HTTP/1.1\r\nHost: till\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp
+		}
+		abort := `{"SaleToPOIRequest":{"MessageHeader":{"ProtocolVersion":"3.0","MessageClass":"Service","MessageCategory":"Abort","MessageType":"Request","ServiceID":"2","SaleID":"POS-1","POIID":"` + poiID + `"},"AbortRequest":{"MessageReference":{"ServiceID":"1"}}}}`
+		first := send(onePayment)
+		<-s.desk.armed
+		s.desk.shows("success")
+		if got, err := io.ReadAll(first.Body); err != nil || !bytes.Contains(got, []byte(`"Success"`)) {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		time.Sleep(3 * defaultWrite)
+		second := send(abort)
+		if got, err := io.ReadAll(second.Body); err != nil || second.StatusCode != 200 || len(got) != 0 {
+			t.Fatalf("got %d %q, %v", second.StatusCode, got, err)
 		}
 	})
 }
