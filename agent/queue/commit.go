@@ -359,13 +359,18 @@ func (q *Queue) write(items []*item, orders []string) error {
 		witnessed <- err
 	}()
 	t := time.Now()
-	err := putAll(q.cur.db, recs)
+	err := q.cur.zeroAhead(int64(size))
+	if err == nil {
+		err = putAll(q.cur.db, recs)
+	}
+	if err == nil {
+		err = q.cur.sync(int64(size))
+	}
 	q.count.badgerTime.Add(int64(time.Since(t)))
 	if err = errors.Join(err, <-witnessed); err != nil {
 		return err
 	}
 	q.st = next
-	q.cur.wrote(int64(size))
 	q.show(items, recs)
 
 	took := time.Since(begin)
@@ -382,7 +387,7 @@ func (q *Queue) write(items []*item, orders []string) error {
 	return nil
 }
 
-// putAll is one transaction, and so one sync of Badger's log.
+// putAll is one transaction.
 func putAll(db *badger.DB, recs []sealed) error {
 	return db.Update(func(txn *badger.Txn) error {
 		for _, r := range recs {

@@ -20,6 +20,12 @@ import (
 )
 
 const (
+	// zeroChunk is how far ahead of the records the log is filled with zeros. Blocks that
+	// were allocated and never written cost the file system a journal entry when they first
+	// are; this way that comes once in a hundred groups.
+	zeroChunk = 256 << 10
+	// logHead is a page for the log's header and for the end mark after a record.
+	logHead = 4096
 	// memTable is the size at which Badger turns a memory table into a sorted table. Its
 	// log file is twice as long.
 	memTable = 8 << 20
@@ -42,16 +48,20 @@ type day struct {
 	db     *badger.DB
 
 	// Of the current day, used by the owner alone:
-	fill     int64  // upper bound of what the present memory table holds
-	nextMem  string // the log file that the next memory table will use
-	reserved bool   // whether nextMem has its blocks
+	wal      *os.File // the log of the present memory table, which Badger writes through a mapping
+	fill     int64    // upper bound of what that table and its log hold
+	zeroed   int64    // up to here the log's blocks were written once
+	nextMem  string   // the log file that the next memory table will use
+	reserved bool     // whether nextMem has its blocks
 }
 
 func badgerOptions(dir string, readOnly bool, log *slog.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithReadOnly(readOnly).
 		WithLogger(badgerLog{log}).
-		WithSyncWrites(true).
+		// The owner syncs the log itself (day.sync): with SyncWrites Badger also flushes
+		// its value log, which is empty, and so the device twice for each group.
+		WithSyncWrites(false).
 		WithMemTableSize(memTable).
 		WithNumMemtables(2).
 		WithBaseTableSize(2 << 20).
@@ -186,10 +196,30 @@ func (d *day) settle() error {
 			return err
 		}
 	}
-	d.fill = 0
-	d.nextMem = filepath.Join(d.dir, fmt.Sprintf("%05d.mem", highest+1))
-	d.reserved = false
+	if err := d.openLog(highest); err != nil {
+		return err
+	}
 	return d.reserveNext()
+}
+
+// openLog turns to the log file with this number as the one written to.
+func (d *day) openLog(n int) error {
+	f, err := os.OpenFile(filepath.Join(d.dir, fmt.Sprintf("%05d.mem", n)), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	d.closeLog()
+	d.wal, d.fill, d.zeroed = f, logHead, logHead
+	d.nextMem = filepath.Join(d.dir, fmt.Sprintf("%05d.mem", n+1))
+	d.reserved = false
+	return nil
+}
+
+func (d *day) closeLog() {
+	if d.wal != nil {
+		d.wal.Close()
+		d.wal = nil
+	}
 }
 
 func allocateWhole(path string) error {
@@ -215,6 +245,9 @@ func (d *day) reserveNext() error {
 		return err
 	}
 	err = errors.Join(disk.Reserve(f, 2*memTable), f.Close())
+	if err == nil {
+		err = disk.SyncDir(d.dir)
+	}
 	d.reserved = err == nil
 	return err
 }
@@ -223,17 +256,44 @@ func (d *day) reserveNext() error {
 // are in.
 func (d *day) nearFull(size int64) bool { return d.fill+size > memTable-memTable/16 }
 
-// wrote counts a group and finds out whether Badger began a new memory table for it.
-func (d *day) wrote(size int64) {
+// zeroAhead makes sure that a group of this size goes into blocks that were written before.
+// It never touches what Badger wrote: fill is an upper bound of that.
+func (d *day) zeroAhead(size int64) error {
+	for d.zeroed < 2*memTable && d.zeroed < d.fill+size+logHead {
+		from := max(d.zeroed, (d.fill+2*logHead-1)/logHead*logHead)
+		n := min(zeroChunk, 2*memTable-from)
+		if n <= 0 {
+			return nil
+		}
+		if _, err := d.wal.WriteAt(make([]byte, n), from); err != nil {
+			return err
+		}
+		d.zeroed = from + n
+	}
+	return nil
+}
+
+// sync makes a group durable that Badger has just taken. Badger writes all of a
+// transaction into one log; it may have begun a new one for it, and everything in the log
+// before was synced with its own groups.
+func (d *day) sync(size int64) error {
 	if d.nearFull(size) {
-		if info, err := os.Stat(d.nextMem); err == nil && info.Size() > 0 {
-			n, _ := strconv.Atoi(strings.TrimSuffix(filepath.Base(d.nextMem), ".mem"))
-			d.nextMem = filepath.Join(d.dir, fmt.Sprintf("%05d.mem", n+1))
-			d.reserved = false
-			d.fill = 0
+		info, err := os.Stat(d.nextMem)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && info.Size() > 0 {
+			n, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(d.nextMem), ".mem"))
+			if err == nil {
+				err = d.openLog(n)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	d.fill += size
+	return disk.Datasync(d.wal)
 }
 
 // read returns one record, checked.

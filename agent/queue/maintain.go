@@ -98,6 +98,7 @@ func (q *Queue) roll(ctx context.Context, date uint32, now time.Time) error {
 func (q *Queue) closeToWriting(ctx context.Context, d *day) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	d.closeLog()
 	if err := closeBadger(ctx, d.db, q.opt.ProbeTimeout); err != nil {
 		return q.fail(err)
 	}
@@ -240,6 +241,7 @@ func (q *Queue) Close(ctx context.Context) error {
 }
 
 func (q *Queue) letGo() {
+	q.cur.closeLog()
 	q.wit.close()
 	q.lock.Close()
 }
