@@ -109,8 +109,7 @@ func (g *gate) shutAndWait() {
 }
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	// For every answer: a deadline that an earlier request of this connection left would
-	// break this one's.
+	// The small answers too must be taken by someone; waiting ones move this deadline on.
 	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.Limits.Write)); err != nil {
 		hangUp()
 	}
