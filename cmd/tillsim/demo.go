@@ -13,6 +13,7 @@ type demoCmd struct {
 	Tilld string `placeholder:"PATH" help:"The daemon's program. Default: tilld beside this one."`
 	Dir   string `placeholder:"DIR" help:"Where everything is written, and stays. Default: a new temporary folder."`
 	Break string `enum:",double-charge,lost-sale" default:"" placeholder:"KIND" help:"Plant an accident that the comparison must find: double-charge or lost-sale."`
+	Only  string `enum:",counter,doubt,crash" default:"" placeholder:"TILL" help:"Play on one of the three tills alone: counter, doubt or crash."`
 	Scale int    `default:"10" help:"Divide all clock tables by this."`
 	JSON  bool   `name:"json" help:"Write the verdict as JSON."`
 }
@@ -36,7 +37,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	progress, done := progressLine(s.errs)
-	played, err := demo.Run(ctx, demo.Options{Tilld: tilld, Dir: dir, Break: c.Break, Scale: c.Scale, Progress: progress})
+	played, err := demo.Run(ctx, demo.Options{Tilld: tilld, Dir: dir, Break: c.Break, Only: c.Only, Scale: c.Scale, Progress: progress})
 	done()
 	if err != nil {
 		return err

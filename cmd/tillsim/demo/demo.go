@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type Options struct {
 	Tilld    string // the daemon's program
 	Dir      string // where everything is written
 	Break    string // an accident to plant: DoubleCharge, LostSale, or none
+	Only     string // the name of the one till to play on; empty plays on all
 	Scale    int    // zero means Scale
 	Progress func(done, all int, name string)
 }
@@ -60,6 +62,12 @@ func Run(ctx context.Context, o Options) ([]verdict.Difference, error) {
 	all, err := withAccident(lanes(), o.Break)
 	if err != nil {
 		return nil, err
+	}
+	if o.Only != "" {
+		all = slices.DeleteFunc(all, func(l lane) bool { return l.name != o.Only })
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("demo: no till %q", o.Only)
 	}
 	s := &show{o: o, run: runName(time.Now())}
 	for _, l := range all {

@@ -66,6 +66,7 @@ func lanes() []lane {
 		{"crash", []scenario{
 			{"kill -9 before the answer", killBeforeAnswer},
 			{"kill -9 while reversing", killReversing},
+			{"kill -9, then the ServiceID again", killThenRepeat},
 			{"order number already used", numberUsed},
 		}},
 	}
@@ -287,6 +288,18 @@ func killReversing(p *play) {
 	p.killAndRestart()
 	p.told(r)
 	p.reconcile(r, wanted{"Failure/Aborted", verdict.Unpaid})
+}
+
+// killThenRepeat: the answer is on record, and outlives the power cut byte for byte.
+func killThenRepeat(p *play) {
+	b := p.basket()
+	r := p.sell(b, success)
+	p.showFresh(wallettest.WeChatPay)
+	p.told(r)
+	p.killAndRestart()
+	if p.err == nil {
+		p.told(p.cashier.pay(p.ctx, b, r.service, successAnswer))
+	}
 }
 
 // numberUsed: nobody can say what an order is worth whose number is not ours alone. The till

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -89,7 +90,12 @@ func (w *Watcher) follow(ctx context.Context) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("follow %s: %s", w.url, resp.Status)
 	}
-	lines := bufio.NewScanner(resp.Body)
+	return w.read(resp.Body)
+}
+
+// read takes one stream of server-sent events to its end.
+func (w *Watcher) read(stream io.Reader) error {
+	lines := bufio.NewScanner(stream)
 	lines.Buffer(make([]byte, 0, 16<<10), 1<<20)
 	name := ""
 	for lines.Scan() {
@@ -125,6 +131,9 @@ func (w *Watcher) take(name string, data []byte) {
 		h.Health = []health.Cause{}
 		if json.Unmarshal(data, &h.Health) != nil {
 			return
+		}
+		if h.Health == nil { // null
+			h.Health = []health.Cause{}
 		}
 	default:
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,5 +53,42 @@ func TestWatcherFollowsARestart(t *testing.T) {
 	defer stop()
 	if _, err := w.AwaitEvent(soon, w.Mark(), "armed"); err == nil {
 		t.Error("an event that never came was delivered")
+	}
+}
+
+// Whatever a stream holds, a watcher keeps only what it can name, and marks stay true.
+func FuzzWatcherRead(f *testing.F) {
+	f.Add("event: screen\ndata: {\"kind\":\"idle\"}\n\nevent: event\ndata: {\"kind\":\"armed\"}\n\n")
+	f.Add("event: health\ndata: [{\"code\":\"scanner\"}]\n\nretry: 1000\n\n")
+	f.Add("event: health\ndata: null\n\nevent: screen\ndata: [\n\n:comment\ndata: {}\n")
+	f.Fuzz(func(t *testing.T, stream string) {
+		w := NewWatcher("")
+		_ = w.read(strings.NewReader(stream))
+		all := w.Since(0)
+		if len(all) != w.Mark() {
+			t.Errorf("%d kept, mark %d", len(all), w.Mark())
+		}
+		for _, h := range all {
+			if h.Screen == nil && h.Event == nil && h.Health == nil {
+				t.Error("an empty happening was kept")
+			}
+		}
+	})
+}
+
+func TestWatcherForgetsTheOldest(t *testing.T) {
+	w := NewWatcher("")
+	for i := range mostKept + 10 {
+		w.take("event", fmt.Appendf(nil, `{"kind":"e","seq":%d}`, i))
+	}
+	if got := w.Mark(); got != mostKept+10 {
+		t.Fatalf("mark %d, want %d: forgetting must not move marks", got, mostKept+10)
+	}
+	h, next, err := w.Await(t.Context(), mostKept+5, "an event", func(Happening) bool { return true })
+	if err != nil || h.Event.Seq != mostKept+5 || next != mostKept+6 {
+		t.Errorf("at mark %d: %+v, next %d, %v", mostKept+5, h.Event, next, err)
+	}
+	if h, _, err := w.Await(t.Context(), 0, "an event", func(Happening) bool { return true }); err != nil || h.Event.Seq == 0 {
+		t.Errorf("from the beginning: %+v, %v; want the oldest that is kept", h.Event, err)
 	}
 }
