@@ -13,15 +13,8 @@ import (
 	"github.com/tilld/tilld/agent/sale"
 )
 
-// recoveryKey is where the duty to ask about lost records is kept.
+// recoveryKey is where it is kept since when records are known to be lost.
 const recoveryKey = "recovery"
-
-// recoveryDuty is what is left to ask after records were lost.
-type recoveryDuty struct {
-	Gaps []queue.Gap `json:"gaps"`
-	At   time.Time   `json:"at"`
-	Done bool        `json:"done"`
-}
 
 // load reads the journal into memory.
 func (t *Till) load() error {
@@ -117,8 +110,8 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	for _, order := range t.manual {
 		t.alarm("manual", order, "the outcome is not known: the wallet's bill or an operator must decide")
 	}
-	for _, order := range t.o.Recovery.Doubt {
-		t.rebuildDoubt(order)
+	if err := t.rebuildDoubts(ctx); err != nil {
+		return err
 	}
 	t.mu.Lock()
 	resume := t.resume
@@ -145,70 +138,92 @@ func (pm *payment) takeUp(ctx context.Context) error {
 	return pm.pursue(ctx)
 }
 
+// rebuildDoubts puts every order in doubt on record again.
+func (t *Till) rebuildDoubts(ctx context.Context) error {
+	for _, order := range t.o.Recovery.Doubt {
+		pm := t.rebuildDoubt(order)
+		if pm == nil {
+			continue
+		}
+		if err := pm.mustSave(ctx, asItIs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asItIs is the change that makes a record durable without changing it.
+func asItIs(*sale.Payment) ([]queue.Put, error) { return nil, nil }
+
 // rebuildDoubt makes a payment of an order id that the witness names and the journal lacks:
 // it was in the very batch that was lost, so nobody was told anything about it. It is asked
-// about and undone.
-func (t *Till) rebuildDoubt(order string) {
+// about and undone. It returns nil where an older version is on record, and is pursued.
+func (t *Till) rebuildDoubt(order string) *payment {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byOrder[order] != nil {
-		return // an older version is there and is pursued
+		return nil
 	}
 	id, n, slot, err := sale.ParseOrderID(order)
 	c := t.contracts[slot]
 	if err != nil || c == nil {
 		t.o.Log.Error("lost order cannot be asked about", "order", order, "slot", slot)
-		return
+		return nil
 	}
 	p := sale.Payment{Version: 1, ID: id, Intent: sale.Undo, UndoneBy: "operator", Begun: t.o.Wall().Round(0), Amount: sale.Amount{Currency: "CNY", Exponent: 2}}
 	p.Attempts = []sale.Attempt{{ID: order, N: n, Contract: c.Ref, Amount: p.Amount, SentAt: p.Begun, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}}
-	t.adopt(p)
+	return t.adopt(p)
 }
 
 // takeUpGaps asks about every order id that may have been lost. No new sale begins before
-// that is done.
+// that is done; the journal reports the gaps at every start until then.
 func (t *Till) takeUpGaps(ctx context.Context) error {
-	duty := recoveryDuty{Gaps: t.o.Recovery.Gaps, At: t.o.Wall().Round(0)}
-	if !t.o.Recovery.Lost {
-		value, err := t.o.Journal.Get(queue.Reply, recoveryKey)
-		if err != nil {
-			return nil // none was ever lost
-		}
-		if err := json.Unmarshal(value, &duty); err != nil {
-			return fmt.Errorf("read the recovery duty: %w", err)
-		}
-	} else if err := t.saveDuty(ctx, duty); err != nil {
+	since, err := t.lostSince(ctx)
+	if err != nil {
 		return err
 	}
 	t.mu.Lock()
-	t.recoveringUntil = duty.At.Add(replayFor)
+	t.recoveringUntil = since.Add(replayFor)
 	t.mu.Unlock()
-	if duty.Done {
-		return nil
+	if !t.o.Recovery.Lost {
+		return t.o.Journal.Recovered(ctx)
 	}
 	t.o.Health.Set(health.Cause{Code: "recovery", Severity: health.Closed,
 		Text: "records were lost; the wallets are being asked about every order that may have been begun",
-		Hint: "wait; tilld status shows the progress. Orders found are MANUAL: compare with the wallet's bill"})
+		Hint: "wait; orders that are found are MANUAL: compare them with the wallet's bill, then tilld queue settle"})
 	t.wg.Go(func() {
-		for _, g := range duty.Gaps {
+		for _, g := range t.o.Recovery.Gaps {
 			if err := t.askGap(ctx, g); err != nil {
 				return
 			}
 		}
-		duty.Done = true
-		if err := t.saveDuty(ctx, duty); err == nil {
-			t.o.Health.Clear("recovery", "")
+		if err := t.o.Journal.Recovered(ctx); err != nil {
+			t.fail(err)
+			return
 		}
+		t.o.Health.Clear("recovery", "")
 	})
 	return nil
 }
 
-func (t *Till) saveDuty(ctx context.Context, d recoveryDuty) error {
-	value, err := json.Marshal(d)
-	if err != nil {
-		return fmt.Errorf("encode the recovery duty: %w", err)
+// lostSince is when records were last found to be lost; zero if never.
+func (t *Till) lostSince(ctx context.Context) (since time.Time, err error) {
+	if t.o.Recovery.Lost {
+		since = t.o.Wall().Round(0)
+		value, err := json.Marshal(since)
+		if err != nil {
+			return since, fmt.Errorf("encode the time of the loss: %w", err)
+		}
+		return since, t.commit(ctx, queue.Put{Kind: queue.Reply, Key: recoveryKey, Value: value})
 	}
-	return t.commit(ctx, queue.Put{Kind: queue.Reply, Key: recoveryKey, Value: value, Open: !d.Done})
+	value, err := t.o.Journal.Get(queue.Reply, recoveryKey)
+	if err != nil {
+		return time.Time{}, nil // none was ever lost
+	}
+	if err := json.Unmarshal(value, &since); err != nil {
+		return since, fmt.Errorf("read the time of the loss: %w", err)
+	}
+	return since, nil
 }
 
 // askGap asks every contract about attempts 1 to 3 of every lost sequence number.
@@ -261,7 +276,7 @@ func (t *Till) keepLost(ctx context.Context, id string, seq uint64, a sale.Attem
 	a.State = sale.Manual
 	p := sale.Payment{Version: 1, ID: id, Seq: seq, Intent: sale.Keep, Amount: a.Amount, Begun: a.SentAt, Attempts: []sale.Attempt{a}}
 	pm := t.newPayment(p)
-	if err := pm.mustSave(ctx, func(*sale.Payment) ([]queue.Put, error) { return nil, nil }); err != nil {
+	if err := pm.mustSave(ctx, asItIs); err != nil {
 		return err
 	}
 	t.alarm("manual", a.ID, "found at the wallet after records were lost: compare with the bill and decide")

@@ -28,6 +28,9 @@ type Journal interface {
 	Get(kind queue.Kind, key string) ([]byte, error)
 	// Room reports whether a new sale may begin; queue.ErrSpace or queue.ErrStopped if not.
 	Room() error
+	// Recovered says that every gap of the Recovery was asked about and every order in doubt is
+	// on record: the next start does not hear of them again.
+	Recovered(ctx context.Context) error
 	// CodeMAC is the HMAC-SHA256 of a code under a key that outlives midnight and restarts.
 	CodeMAC(code []byte) []byte
 }

@@ -753,10 +753,13 @@ func TestLostRecords(t *testing.T) {
 		if st, _, _ := d.till.Status(t.Context(), asked("77", "").Key()); st != agent.StatusInProgress {
 			t.Errorf("status of an unknown request %v, want in progress", st)
 		}
-		// A restart in the middle forgets nothing: the journal holds the duty.
-		d.adjust = func(o *agent.Options) { o.Recovery.NextPayment = 10 }
+		// A restart in the middle forgets nothing: the journal says it again.
+		before := d.journal.recovered
 		d.restart()
 		d.want(d.ask("2", "B", 100), sale.EndStopped, time.Second)
+		if d.journal.recovered != before {
+			t.Error("the journal was told that all is asked, and it is not")
+		}
 		d.alipay.set(func() { d.alipay.down = false })
 		time.Sleep(5 * time.Minute)
 		p, ok := d.till.Payment(found)
@@ -766,6 +769,9 @@ func TestLostRecords(t *testing.T) {
 		d.wantNet(d.alipay, 700)
 		if len(d.alipay.reversed) != 0 {
 			t.Error("what was rebuilt was reversed by itself")
+		}
+		if d.journal.recovered != before+1 {
+			t.Error("the journal was not told that all is asked")
 		}
 		reply := d.ask("3", "C", 100)
 		d.mustScan(d.wechatCode())

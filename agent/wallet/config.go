@@ -25,6 +25,9 @@ type Config struct {
 	// Roots is whom we trust for the endpoint's certificate; nil means the system.
 	Roots *x509.CertPool
 	Clock sale.Clock
+	// MaxIdle is how long an idle connection is trusted; zero means the constant of that name.
+	// The test environment shortens it with the clock table.
+	MaxIdle time.Duration
 	// Now is the wall clock for timestamps; nil means time.Now.
 	Now func() time.Time
 	// OnDate is told the Date of every answer that came over an authenticated connection.
@@ -79,6 +82,17 @@ func (c *Config) Check() error {
 		return fmt.Errorf("contract %s: no time for an answer in the clock table", name)
 	}
 	return nil
+}
+
+// Link prepares the contract's link.
+func (c *Config) Link() (*Link, error) {
+	link, err := NewLink(LinkOptions{
+		Endpoint: c.Ref.Endpoint, Roots: c.Roots, Answer: c.Clock.Answer, MaxIdle: c.MaxIdle, Now: c.Now, OnDate: c.OnDate,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("contract %s: %w", c.Ref.Name, err)
+	}
+	return link, nil
 }
 
 // parseEndpoint splits https://host[:port] into the server's name and the address to dial.

@@ -51,11 +51,9 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 	if faults := s.Check(); len(faults) > 0 {
 		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, faults[0])
 	}
-	link, err := wallet.NewLink(wallet.LinkOptions{
-		Endpoint: cfg.Ref.Endpoint, Roots: cfg.Roots, Answer: cfg.Clock.Answer, Now: cfg.Now, OnDate: cfg.OnDate,
-	})
+	link, err := cfg.Link()
 	if err != nil {
-		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, err)
+		return nil, err
 	}
 	c := &Client{cfg: cfg, link: link, texts: map[string]texts{}}
 	c.signedHead = []byte("app_id=" + s.AppID + "&biz_content=")

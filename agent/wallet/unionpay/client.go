@@ -35,11 +35,9 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 	if faults := s.Check(); len(faults) > 0 {
 		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, faults[0])
 	}
-	link, err := wallet.NewLink(wallet.LinkOptions{
-		Endpoint: cfg.Ref.Endpoint, Roots: cfg.Roots, Answer: cfg.Clock.Answer, Now: cfg.Now, OnDate: cfg.OnDate,
-	})
+	link, err := cfg.Link()
 	if err != nil {
-		return nil, fmt.Errorf("contract %s: %w", cfg.Ref.Name, err)
+		return nil, err
 	}
 	return &Client{cfg: cfg, set: s, link: link, terminal: terminalHead(cfg.Terminal)}, nil
 }
