@@ -147,7 +147,7 @@ type session struct {
 	r     *Reader
 	t     drivers.Transport
 	buf   []byte
-	armed <-chan struct{} // the Arm being served; nil while scans are decoded
+	armed <-chan struct{} // the Arm being served; nil while scans are delivered
 	began time.Time       // when the frame under way began to arrive
 	last  time.Time       // of the last byte, as far as known
 	err   error           // of a reply
@@ -161,6 +161,9 @@ func (r *Reader) serve(ctx context.Context, t drivers.Transport) error {
 	r.mu.Lock()
 	r.state.Port = t.String()
 	r.mu.Unlock()
+	if c, ok := r.c.Codec.(Restarter); ok {
+		c.Restart()
+	}
 	// What was under way when the device was opened is no scan either.
 	if err := s.flush(make(chan struct{})); err != nil {
 		return err
@@ -174,7 +177,7 @@ func (r *Reader) serve(ctx context.Context, t drivers.Transport) error {
 
 // end drops the frame that the device left unfinished.
 func (s *session) end() {
-	if s.armed == nil && s.r.c.Codec.Pending() {
+	if s.r.c.Codec.Pending() {
 		s.r.dropped(DropGone)
 	}
 	s.r.c.Codec.Reset()
@@ -184,7 +187,7 @@ func (s *session) end() {
 	s.r.settled()
 }
 
-// step reads once, and feeds or discards what came.
+// step reads once and decodes what came.
 func (s *session) step(ctx context.Context) error {
 	read, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
@@ -217,10 +220,10 @@ func (s *session) step(ctx context.Context) error {
 // patience is how long to wait for bytes until something else is due.
 func (s *session) patience() time.Duration {
 	switch {
-	case s.armed != nil:
-		return max(time.Millisecond, Quiet-time.Since(s.last))
 	case s.r.c.Codec.Pending():
 		return tick
+	case s.armed != nil:
+		return max(time.Millisecond, Quiet-time.Since(s.last))
 	}
 	return idle
 }
@@ -260,9 +263,6 @@ func (s *session) bytes(n int, now time.Time) {
 	s.r.state.Bytes += int64(n)
 	s.r.mu.Unlock()
 	s.last = now
-	if s.armed != nil {
-		return
-	}
 	if !s.r.c.Codec.Pending() {
 		s.began = now
 	}
@@ -273,12 +273,11 @@ func (s *session) bytes(n int, now time.Time) {
 }
 
 func (s *session) silent(now time.Time) {
-	if s.armed != nil {
-		s.settle(now)
-		return
-	}
 	if s.r.c.Codec.Pending() {
 		s.r.c.Codec.Tick(now, func(res Result) { s.emit(res, now) })
+	}
+	if s.armed != nil {
+		s.settle(now)
 	}
 }
 
@@ -297,6 +296,10 @@ func (s *session) emit(res Result, now time.Time) {
 		return
 	}
 	if len(res.Text) == 0 {
+		return
+	}
+	if s.armed != nil {
+		s.r.dropped(DropDisarmed)
 		return
 	}
 	scan := Scan{At: now, Text: secret.Copy(res.Text), AIM: res.AIM, Symbology: res.Symbology, Source: s.r.c.Name}

@@ -55,8 +55,15 @@ type Codec interface {
 	Tick(now time.Time, emit func(Result))
 	// Pending reports whether a frame has begun and not ended.
 	Pending() bool
-	// Reset forgets a frame in progress. Arm calls it.
+	// Reset forgets a frame in progress. Arm calls it. What the device still sends of that
+	// frame must not pass for one.
 	Reset()
+}
+
+// Restarter is a Codec that can start afresh: the device was opened anew, and nothing that
+// was sent before is still under way.
+type Restarter interface {
+	Restart()
 }
 
 // Source delivers scans of the current arming and nothing else. It is what a till sees of

@@ -3,8 +3,10 @@
 //
 // Nothing shorter or longer than what was scanned may come out. Therefore:
 //
-//   - A frame that ends by silence where a terminator is declared is dropped, and what comes
-//     within a second of it is its tail and is dropped up to the next terminator.
+//   - A frame that ends by silence where a terminator is declared is dropped, and so is what
+//     follows up to the next terminator: it is the rest of it. With AIM identifiers on, that
+//     lasts for a second, because a rest is known by its lack of one. Without them a single
+//     byte of noise costs the next scan.
 //   - A frame with a control character (other than GS, which GS1 codes hold) or with bytes
 //     that are no UTF-8 is noise, not text, and is dropped.
 //   - With AIM identifiers on, a frame that does not begin with one is dropped: the tail of
@@ -49,7 +51,8 @@ const (
 	IdleGap = 30 * time.Millisecond
 	// PartialAfter is the silence after which an unfinished code is dropped.
 	PartialAfter = 100 * time.Millisecond
-	// TailWithin is how long after a dropped code bytes are taken for the rest of it.
+	// TailWithin is how long after a dropped code bytes are taken for the rest of it, where
+	// AIM identifiers are on.
 	TailWithin = time.Second
 )
 
@@ -132,8 +135,8 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 		return
 	}
 	switch gap := now.Sub(d.last); {
-	case d.skip && gap >= TailWithin:
-		d.skip = false
+	case d.skip:
+		d.skip = !d.resync(gap)
 	case len(d.buf) > 0 && gap >= d.silence():
 		d.drop(scanner.DropPartial, emit)
 		d.skip = true
@@ -152,15 +155,7 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 
 // Tick ends a frame by silence.
 func (d *Codec) Tick(now time.Time, emit func(scanner.Result)) {
-	gap := now.Sub(d.last)
-	if d.skip {
-		// Without a terminator only silence can end what is dropped.
-		if gap >= TailWithin || d.c.Terminator == None && gap >= IdleGap {
-			d.skip = false
-		}
-		return
-	}
-	if len(d.buf) == 0 || gap < d.silence() {
+	if len(d.buf) == 0 || now.Sub(d.last) < d.silence() {
 		return
 	}
 	if d.c.Terminator == None {
@@ -171,11 +166,23 @@ func (d *Codec) Tick(now time.Time, emit func(scanner.Result)) {
 	d.skip = true
 }
 
-// Pending reports whether a frame has begun and not ended.
-func (d *Codec) Pending() bool { return len(d.buf) > 0 || d.skip }
+// resync reports whether silence alone ends what is dropped.
+func (d *Codec) resync(gap time.Duration) bool {
+	return d.c.Terminator == None && gap >= IdleGap || d.c.AIM && gap >= TailWithin
+}
 
-// Reset forgets and wipes a frame in progress.
+// Pending reports whether a frame has begun and not ended.
+func (d *Codec) Pending() bool { return len(d.buf) > 0 }
+
+// Reset forgets and wipes a frame in progress. Where nothing else tells the rest of it from
+// a code, what follows is dropped up to the next terminator.
 func (d *Codec) Reset() {
+	d.skip = (d.skip || len(d.buf) > 0) && !d.c.AIM && d.c.Terminator != None
+	d.wipe()
+}
+
+// Restart forgets everything: the device was opened anew.
+func (d *Codec) Restart() {
 	d.wipe()
 	d.skip = false
 }

@@ -153,12 +153,14 @@ func TestVectors(t *testing.T) {
 				same.silence(5 * time.Second)
 				checkNeverAnother(t, fmt.Sprintf("truncated to %d bytes", i), same.scans(), want)
 				// The rest after a pause, and a whole code after that.
-				late := newBench(t, profiles[v.Profile])
-				late.feed(in[:i])
-				late.silence(200 * time.Millisecond)
-				late.feed(in[i:])
-				late.silence(5 * time.Second)
-				checkNeverAnother(t, fmt.Sprintf("paused at %d", i), late.scans(), want)
+				for _, pause := range []time.Duration{200 * time.Millisecond, time.Minute} {
+					late := newBench(t, profiles[v.Profile])
+					late.feed(in[:i])
+					late.silence(pause)
+					late.feed(in[i:])
+					late.silence(5 * time.Second)
+					checkNeverAnother(t, fmt.Sprintf("paused at %d for %v", i, pause), late.scans(), want)
+				}
 			}
 		})
 	}
@@ -194,10 +196,14 @@ func TestNoiseBefore(t *testing.T) {
 				b.feed(in)
 				b.silence(after)
 				checkNeverAnother(t, fmt.Sprintf("%s after %x", v.Name, noise), b.scans(), want)
-				// With a pause in between, the code itself is whole.
+				// With a pause in between, the code itself is whole; without identifiers it may
+				// be lost, and the one after it is whole.
 				b = newBench(t, profiles[v.Profile])
 				b.feed(string(noise))
 				b.silence(2 * time.Second)
+				if v.Profile == "serial-plain" {
+					b.feed("\r")
+				}
 				b.feed(in)
 				b.silence(after)
 				if d := cmp.Diff(want, b.scans()); d != "" {
@@ -307,6 +313,19 @@ func TestResetForgetsAndWipes(t *testing.T) {
 	b.c.Reset()
 	if b.c.Pending() || len(bytes.Trim(b.c.buf[:cap(b.c.buf)], "\x00")) != 0 {
 		t.Error("not forgotten and wiped")
+	}
+	plain := newBench(t, Config{})
+	plain.feed(code[:7])
+	plain.c.Reset()
+	plain.feed(code[7:] + "\r")
+	if len(plain.got) != 0 || plain.c.Pending() {
+		t.Errorf("the rest of a forgotten frame: %v", plain.got)
+	}
+	plain.feed(code[:7])
+	plain.c.Restart()
+	plain.feed(code + "\r")
+	if len(plain.scans()) != 1 {
+		t.Errorf("after a restart: %v", plain.got)
 	}
 	b.feed("]Q1" + code + "\r")
 	if len(b.scans()) != 1 || len(bytes.Trim(b.c.buf[:cap(b.c.buf)], "\x00")) != 0 {
