@@ -24,22 +24,25 @@ func (s *Server) diagnosis(h nexo.Header) []byte {
 // condition reads the board: GlobalStatus is Maintenance while something forbids new sales,
 // Unreachable when that is the network, and Busy while a payment runs.
 func (s *Server) condition() (status object, hosts []object) {
-	offline := map[string]bool{}
+	offline, unreachable := false, map[string]bool{}
 	for _, c := range s.o.Health.Causes() {
-		if c.Code == "offline" {
-			offline[c.Subject] = true
+		switch c.Code {
+		case "offline":
+			offline = true
+		case "unreachable":
+			unreachable[c.Subject] = true
 		}
 	}
 	reachable := 0
 	hosts = []object{}
 	for _, name := range s.o.Hosts {
-		ok := !offline[name] && !offline[""]
+		ok := !offline && !unreachable[name]
 		if ok {
 			reachable++
 		}
 		hosts = append(hosts, object{"AcquirerID": name, "IsReachableFlag": ok})
 	}
-	connected := !offline[""] && (reachable > 0 || len(s.o.Hosts) == 0)
+	connected := !offline && (reachable > 0 || len(s.o.Hosts) == 0)
 	global := "OK"
 	switch cause, closed := s.o.Health.Closing(); {
 	case closed && cause.Code != "offline":

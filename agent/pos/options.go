@@ -77,7 +77,7 @@ type Options struct {
 	SaleIDs []string
 	Keys    []Key
 	// Hosts are the names of the contracts, for Diagnosis. One is reachable unless the board
-	// holds a cause "offline" with its name or with no name.
+	// holds a cause "unreachable" with its name, or "offline".
 	Hosts  []string
 	Health *health.Board
 	Log    *slog.Logger

@@ -310,8 +310,8 @@ func TestDiagnosis(t *testing.T) {
 		connect bool
 	}{
 		{nil, "OK", "[true true]", true},
-		{&health.Cause{Code: "offline", Subject: "wechat-main", Severity: health.Warning, Text: "x"}, "OK", "[false true]", true},
-		{&health.Cause{Code: "offline", Subject: "alipay-main", Severity: health.Closed, Text: "x"}, "Unreachable", "[false false]", false},
+		{&health.Cause{Code: "unreachable", Subject: "wechat-main", Severity: health.Warning, Text: "x"}, "OK", "[false true]", true},
+		{&health.Cause{Code: "offline", Severity: health.Closed, Text: "x"}, "Unreachable", "[false false]", false},
 		{&health.Cause{Code: "clock", Severity: health.Closed, Text: "x"}, "Maintenance", "[false false]", false},
 	} {
 		if step.cause != nil {
