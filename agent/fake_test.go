@@ -31,6 +31,7 @@ type journal struct {
 	later     []queue.Put
 	commits   int
 	recovered int
+	summaries []queue.Summary
 	full      bool
 	log       []string // states in the order in which they became durable
 }
@@ -49,6 +50,9 @@ func (j *journal) Commit(_ context.Context, puts ...queue.Put) error {
 	for _, p := range append(j.later, puts...) {
 		if j.records[p.Kind] == nil {
 			j.records[p.Kind] = map[string][]byte{}
+		}
+		if p.Summary != nil {
+			j.summaries = append(j.summaries, *p.Summary)
 		}
 		j.records[p.Kind][p.Key] = append([]byte(nil), p.Value...)
 		if p.Kind == queue.Payment {
@@ -109,6 +113,16 @@ func (j *journal) Room() error {
 	defer j.mu.Unlock()
 	if j.full {
 		return queue.ErrSpace
+	}
+	return nil
+}
+
+// Summaries of the records, without an order to speak of: the fake erases nothing by itself.
+func (j *journal) Summaries(f func(queue.Summary) error) error {
+	for _, s := range j.summaries {
+		if err := f(s); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ func (t *Till) keepReach(ctx context.Context) {
 	tick := time.NewTicker(standingFor)
 	defer tick.Stop()
 	var next time.Time
+	retire := time.Now().Add(time.Hour)
 	for {
 		if now := time.Now(); !now.Before(next) {
 			t.warmAll(ctx)
@@ -108,6 +109,10 @@ func (t *Till) keepReach(ctx context.Context) {
 			return
 		case <-tick.C:
 			t.checkStanding()
+			if now := time.Now(); now.After(retire) {
+				t.retire()
+				retire = now.Add(time.Hour)
+			}
 		}
 	}
 }

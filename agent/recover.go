@@ -48,7 +48,7 @@ func (t *Till) load() error {
 		if err != nil {
 			return fmt.Errorf("read a code's mark: %w", err)
 		}
-		t.seen[string(mac)] = struct{}{}
+		t.seen[string(mac)] = t.o.Wall()
 		return nil
 	})
 }
@@ -96,7 +96,7 @@ func (t *Till) recall(key string, r storedReply) {
 	k := sale.MessageKey{SaleID: parts[0], POIID: parts[1], ServiceID: parts[2]}
 	t.byKey[k] = &entry{
 		hash: r.Hash, asked: sale.Asked{SaleID: k.SaleID, POIID: k.POIID, ServiceID: k.ServiceID, Hash: r.Hash},
-		pm: t.payments[r.Payment], reversal: r.Reversal, tombstone: r.Tombstone, reply: r.Reply, ending: r.Ending, why: r.Why,
+		pm: t.payments[r.Payment], reversal: r.Reversal, tombstone: r.Tombstone, reply: r.Reply, ending: r.Ending, why: r.Why, at: r.At,
 	}
 }
 
@@ -294,7 +294,7 @@ func (t *Till) codeSeen(mac []byte) bool {
 func (t *Till) markSeen(mac []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen[string(mac)] = struct{}{}
+	t.seen[string(mac)] = t.o.Wall()
 }
 
 func settledKey(a *sale.Attempt) string { return a.Contract.Wallet + "\x00" + a.WalletTransaction }

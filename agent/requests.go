@@ -22,6 +22,7 @@ type entry struct {
 	reply     []byte // nil until decided
 	ending    sale.Ending
 	why       string
+	at        time.Time // of a refusal or a tombstone
 }
 
 // replayFor is how long a request is remembered (nexo: a ServiceID is unique for 48 h).
@@ -126,7 +127,7 @@ func (t *Till) paidBasket(r PayRequest) *payment {
 // refuse ends a request without a payment. The caller holds mu. The answer is remembered
 // with the next commit; no flush of its own, for nothing happened.
 func (t *Till) refuse(e *entry, ending sale.Ending, why string) *entry {
-	e.ending, e.why = ending, why
+	e.ending, e.why, e.at = ending, why, t.o.Wall().Round(0)
 	e.reply = t.o.Render(e.asked, Reply{Ending: ending, Why: why})
 	t.byKey[e.asked.Key()] = e
 	t.remember(e)
@@ -290,7 +291,7 @@ func (t *Till) bury(ctx context.Context, k sale.MessageKey, why string) error {
 		t.mu.Unlock()
 		return nil
 	}
-	t.byKey[k] = &entry{tombstone: why}
+	t.byKey[k] = &entry{tombstone: why, at: t.o.Wall().Round(0)}
 	t.mu.Unlock()
 	put, err := replyPut(k, storedReply{Tombstone: why, At: t.o.Wall().Round(0)})
 	if err != nil {
@@ -351,6 +352,9 @@ func (t *Till) askAbort(ctx context.Context, pm *payment, by string) error {
 // Reverse gives a paid payment back in full and waits for the end of it, like Pay. A
 // payment that is not decided yet is turned to undo. Repeats get the first one's outcome.
 func (t *Till) Reverse(ctx context.Context, r ReverseRequest) (Reply, error) {
+	if err := t.recallSummary(r.Payment); err != nil {
+		return Reply{}, err
+	}
 	e, pm := t.admitReverse(r)
 	if pm != nil {
 		p := pm.record()
@@ -386,7 +390,7 @@ func (t *Till) admitReverse(r ReverseRequest) (*entry, *payment) {
 	}
 	ending, why := t.mayReverse(pm, r)
 	if ending != sale.Undecided {
-		e.ending, e.why = ending, why
+		e.ending, e.why, e.at = ending, why, t.o.Wall().Round(0)
 		e.reply = t.o.RenderReverse(r.Asked, Reply{Ending: ending, Why: why})
 		t.remember(e)
 		return e, nil

@@ -28,6 +28,8 @@ type Journal interface {
 	Get(kind queue.Kind, key string) ([]byte, error)
 	// Room reports whether a new sale may begin; queue.ErrSpace or queue.ErrStopped if not.
 	Room() error
+	// Summaries calls f for what is kept of orders, erased days included, oldest first.
+	Summaries(f func(queue.Summary) error) error
 	// Recovered says that every gap of the Recovery was asked about and every order in doubt is
 	// on record: the next start does not hear of them again.
 	Recovered(ctx context.Context) error
@@ -82,7 +84,7 @@ type Till struct {
 	byOrder  map[string]*payment
 	byKey    map[sale.MessageKey]*entry
 	settled  map[string]string     // a wallet's transaction id -> the order it settled
-	seen     map[string]struct{}   // HMACs of codes that reached SENDING
+	seen     map[string]time.Time  // HMACs of codes that reached SENDING, and when
 	doubts   map[*payment]struct{} // payments whose outcome is in doubt
 	manual   []string              // orders that waited for a decision at start
 	down     map[int]bool          // contract slots that cannot be reached
@@ -117,7 +119,7 @@ func New(o Options) (*Till, error) {
 		byOrder:   map[string]*payment{},
 		byKey:     map[sale.MessageKey]*entry{},
 		settled:   map[string]string{},
-		seen:      map[string]struct{}{},
+		seen:      map[string]time.Time{},
 		doubts:    map[*payment]struct{}{},
 		down:      map[int]bool{},
 		back:      make(chan struct{}),

@@ -664,6 +664,32 @@ func TestReverse(t *testing.T) {
 		d.want(rev(d, "9", p.ID), sale.EndReversed, time.Minute)
 		d.wantNet(d.wechat, 0)
 	})
+	bubble(t, "a payment whose day was erased", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		p := d.want(reply, sale.EndPaid, time.Second).Payment
+		time.Sleep(4 * 24 * time.Hour)
+		if got := d.till.Payments(false); len(got) != 0 {
+			t.Errorf("%d payments in memory after four days", len(got))
+		}
+		d.journal.records = map[queue.Kind]map[string][]byte{}
+		d.restart()
+		d.want(rev(d, "9", p.Current().ID), sale.EndReversed, time.Minute)
+		d.wantNet(d.wechat, 0)
+		d.restart()
+		d.want(rev(d, "10", p.ID), sale.EndReversed, time.Minute)
+		if d.wechat.reverses != 1 {
+			t.Errorf("%d reverses", d.wechat.reverses)
+		}
+	})
+	bubble(t, "past the wallet's window", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.alipayCode())
+		p := d.want(reply, sale.EndPaid, time.Second).Payment
+		time.Sleep(24 * time.Hour)
+		d.want(rev(d, "9", p.ID), sale.EndNotAllowed, time.Second)
+		d.wantNet(d.alipay, 100)
+	})
 	bubble(t, "unknown payment", func(t *testing.T, d *desk) {
 		d.want(rev(d, "9", "nothing"), sale.EndNotFound, time.Second)
 	})

@@ -124,8 +124,13 @@ func serve(t *testing.T, o Options) (url string, stop func()) {
 	go func() { done <- New(o).Serve(ctx, ln) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("serve: %v", err)
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("serve: %v", err)
+			}
+		case <-time.After(15 * time.Second):
+			t.Error("serve does not end with its context")
 		}
 	})
 	t.Cleanup(stop)
