@@ -282,8 +282,13 @@ func play(t *testing.T, y *toy, o Options) (url string, stop func()) {
 	go func() { served <- New(o).Serve(ctx, ln) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Errorf("serve: %v", err)
+			}
+		case <-time.After(15 * time.Second):
+			t.Error("serve does not end with its context")
 		}
 	})
 	t.Cleanup(func() {
