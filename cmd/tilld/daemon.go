@@ -49,27 +49,30 @@ type daemon struct {
 }
 
 // newDaemon opens and wires everything; nothing is served yet. It waits for no network.
-func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (d *daemon, err error) {
-	d = &daemon{cfg: cfg, log: log, health: health.NewBoard(), since: time.Now()}
-	defer func() {
-		if err != nil {
-			d.close(context.WithoutCancel(ctx))
-		}
-	}()
+func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
+	d := &daemon{cfg: cfg, log: log, health: health.NewBoard(), since: time.Now()}
 	d.health.OnChange(d.logCause)
-	if err := d.listen(); err != nil {
-		return nil, err
+	steps := []func() error{
+		d.listen,
+		func() error { return d.openJournal(ctx) },
+		d.listenControl,
+		d.makeTill,
+		d.makeServers,
 	}
-	if err := d.openJournal(ctx); err != nil {
-		return nil, err
+	for _, step := range steps {
+		if err := step(); err != nil {
+			d.close(context.WithoutCancel(ctx))
+			return nil, err
+		}
 	}
-	if d.controlL, err = control.Listen(cfg.Control.Socket); err != nil {
-		return nil, fail("listen for the command line", "", err)
+	return d, nil
+}
+
+func (d *daemon) listenControl() (err error) {
+	if d.controlL, err = control.Listen(d.cfg.Control.Socket); err != nil {
+		return fail("listen for the command line", "", err)
 	}
-	if err := d.makeTill(); err != nil {
-		return nil, err
-	}
-	return d, d.makeServers()
+	return nil
 }
 
 // listen takes the ports first: a daemon that cannot be reached must not touch the journal.
