@@ -37,7 +37,7 @@ func everyScreen(t *testing.T) []agent.Screen {
 	for _, r := range constants(t, "../sale", "Ending") {
 		out = append(out, agent.Screen{Kind: agent.ScreenNotPaid, Reason: r, Amount: "12.80", Currency: "CNY"})
 	}
-	for _, r := range closingCauses {
+	for _, r := range closingCauses(t) {
 		out = append(out, agent.Screen{Kind: agent.ScreenClosed, Reason: r})
 	}
 	return out

@@ -2,11 +2,9 @@ package display
 
 import (
 	"embed"
-	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -51,19 +49,51 @@ func constants(t *testing.T, dir, typeName string) []string {
 // reasonsOfCodes are the words of scanner/paycode for a code that cannot pay, and the
 // till's own word for a code that was presented before.
 func reasonsOfCodes(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile("testdata/reasons.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	if err := json.Unmarshal(text, &out); err != nil || len(out) < 10 {
-		t.Fatalf("testdata/reasons.json: %d words, %v", len(out), err)
-	}
-	return append(out, "code-used")
+	return append(constants(t, "../../scanner/paycode", "Reason"), "code-used")
 }
 
-var closingCauses = []string{"offline", "clock", "space", "scanner", "stopped", "recovery"}
+// closingCauses are the codes of every cause in the till's source that forbids new sales:
+// each is a reason of ScreenClosed.
+func closingCauses(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	paths, _ := filepath.Glob("../*.go")
+	for _, p := range paths {
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			lit, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			var code string
+			var closes bool
+			for _, e := range lit.Elts {
+				kv, ok := e.(*ast.KeyValueExpr)
+				if !ok {
+					continue
+				}
+				key, _ := kv.Key.(*ast.Ident)
+				if text, ok := kv.Value.(*ast.BasicLit); ok && key != nil && key.Name == "Code" {
+					code, _ = strconv.Unquote(text.Value)
+				}
+				if sel, ok := kv.Value.(*ast.SelectorExpr); ok && key != nil && key.Name == "Severity" {
+					closes = sel.Sel.Name == "Closed"
+				}
+			}
+			if closes && code != "" && !slices.Contains(out, code) {
+				out = append(out, code)
+			}
+			return true
+		})
+	}
+	if !slices.Contains(out, "offline") || !slices.Contains(out, "clock") {
+		t.Fatalf("the causes of closing were not found: %q", out)
+	}
+	return out
+}
 
 var schemes = []string{
 	"wechatpay", "alipay-cn", "alipay-hk", "alipayplus", "unionpay", "ecny", "emv-cpm", "paypay", "linepay",
@@ -83,7 +113,7 @@ func TestTexts(t *testing.T) {
 	for _, k := range []agent.ScreenKind{agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed} {
 		want["reason.any."+string(k)] = true
 	}
-	for _, words := range [][]string{constants(t, "../sale", "Ending"), reasonsOfCodes(t), closingCauses} {
+	for _, words := range [][]string{constants(t, "../sale", "Ending"), reasonsOfCodes(t), closingCauses(t)} {
 		for _, w := range words {
 			want["reason."+w] = true
 		}

@@ -33,14 +33,14 @@ func TestKeyboardSale(t *testing.T) {
 	url, _ := play(t, y, Options{Language: "en"})
 	b := browser.Start(t)
 	p := b.Open(t, url, 800, 480)
-	p.Until(`document.getElementById("codes").children.length === 9 && !document.getElementById("gone").offsetHeight`)
+	p.Until(`document.getElementById("codes").children.length === 11 && !document.getElementById("gone").offsetHeight`)
 	y.SetFault(FaultConfirm, true)
 
 	for _, k := range []string{"1", "2", ".", "8", "Enter"} {
 		p.Key(k)
 	}
 	p.Until(fmt.Sprintf(answered, "running"))
-	p.Key("f") // the goods barcode
+	p.Key("g") // the goods barcode
 	p.Until(`document.getElementById("code").value === "6901234567892"`)
 	p.Key("a")
 	p.Until(`!document.getElementById("confirm").disabled`)
@@ -79,7 +79,7 @@ func TestFrame(t *testing.T) {
 	p := b.Open(t, url, 800, 480)
 	p.Until(fmt.Sprintf(framed, "ja"))
 	// A refused frame never asks for its events; the toy counts who watches.
-	p.Until(`document.getElementById("codes").children.length === 9`)
+	p.Until(`document.getElementById("codes").children.length === 11`)
 	watched := func() bool { y.mu.Lock(); defer y.mu.Unlock(); return len(y.screens) > 0 }
 	for deadline := time.NewTimer(10 * time.Second); !watched(); {
 		select {
@@ -108,7 +108,7 @@ func TestLayout(t *testing.T) {
 				y.wallets = []WalletRow{held("410131", "SUCCESS", 1280), held("210153", "SUCCESS", 1280), held("110164", "REFUND", 0)}
 				url, _ := play(t, y, Options{Language: lang})
 				p := b.Open(t, url, size[0], size[1])
-				p.Until(`document.getElementById("codes").children.length === 9 && document.querySelectorAll("#pairs .differ").length === 1`)
+				p.Until(`document.getElementById("codes").children.length === 11 && document.querySelectorAll("#pairs .differ").length === 1`)
 				for _, tab := range []string{"events", "ledgers", "faults"} {
 					p.Eval(fmt.Sprintf(`document.getElementById("tab-%s").click()`, tab), nil)
 					p.Until(fmt.Sprintf(`document.getElementById(%q).offsetHeight > 0`, tab))
@@ -143,7 +143,7 @@ func TestSimulatorGone(t *testing.T) {
 	y := newToy()
 	url, stop := play(t, y, Options{Language: "en", Beat: 300 * time.Millisecond})
 	p := browser.Start(t).Open(t, url, 800, 480)
-	p.Until(`document.getElementById("codes").children.length === 9`)
+	p.Until(`document.getElementById("codes").children.length === 11`)
 	stop()
 	p.Until(`!document.getElementById("gone").hidden && document.querySelector("main").inert`)
 }

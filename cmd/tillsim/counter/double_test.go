@@ -46,8 +46,9 @@ func newToy() *toy {
 		faults: []FaultSwitch{{Name: FaultWalletDown}, {Name: FaultAnswerLost}, {Name: FaultSlow}, {Name: FaultConfirm}, {Name: FaultUnplugged}, {Name: FaultSilent}},
 		codes: []CodeChoice{
 			{"wechat", CodeFresh, "WeChat Pay"}, {"alipay", CodeFresh, "Alipay"}, {"unionpay", CodeFresh, "UnionPay"},
-			{"old", CodeExpired, "WeChat Pay"}, {"used", CodeUsed, ""}, {"goods", CodeGoods, ""},
-			{"merchant", CodeMerchant, ""}, {"id", CodeID, ""}, {"foreign", CodeForeign, "PayPay"},
+			{"old", CodeExpired, "WeChat Pay"}, {"older", CodeExpired, "Alipay"}, {"used", CodeUsed, ""},
+			{"goods", CodeGoods, ""}, {"merchant", CodeMerchant, ""}, {"id", CodeID, ""}, {"card", CodeCard, ""},
+			{"foreign", CodeForeign, "e-CNY"},
 		},
 	}
 }
