@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent/queue"
+	"github.com/tilld/tilld/agent/queue/queuebench"
 	"github.com/tilld/tilld/agent/terminal"
 )
 
@@ -20,7 +21,6 @@ const (
 	commitsAlone  = 100 // in one round, by one writer
 	commitWriters = 16
 	commitsEach   = 100 // in one round, by each of the writers
-	limitFile     = 64 << 20
 )
 
 // commitFigure compares a durable commit with the least a file system takes for the same.
@@ -38,11 +38,11 @@ var commitFigure = Figure{
 			return Measured{}, err
 		}
 		defer j.close()
-		limit, err := newPreallocated(dir, limitFile)
+		limit, err := queuebench.NewRaw(dir)
 		if err != nil {
 			return Measured{}, err
 		}
-		defer limit.close()
+		defer limit.Close()
 		alone, err := compareAlone(ctx, j, limit)
 		if err != nil {
 			return Measured{}, err
@@ -99,14 +99,14 @@ func (j *journal) commit(ctx context.Context) error {
 }
 
 // compareAlone takes the latency of one writer, in the queue and at its limit by turns.
-func compareAlone(ctx context.Context, j *journal, limit *preallocated) ([]Value, error) {
+func compareAlone(ctx context.Context, j *journal, limit *queuebench.Raw) ([]Value, error) {
 	var ours, theirs, ratios []float64
 	for range commitRounds {
 		o, err := latency(commitsAlone, func() error { return j.commit(ctx) })
 		if err != nil {
 			return nil, err
 		}
-		l, err := latency(commitsAlone, func() error { return limit.write(1) })
+		l, err := latency(commitsAlone, func() error { return limit.Write(j.value) })
 		if err != nil {
 			return nil, err
 		}
@@ -133,14 +133,16 @@ func latency(n int, f func() error) (time.Duration, error) {
 }
 
 // compareGroups takes the rate of many writers likewise.
-func compareGroups(ctx context.Context, j *journal, limit *preallocated) ([]Value, error) {
+func compareGroups(ctx context.Context, j *journal, limit *queuebench.Raw) ([]Value, error) {
+	grouped := queuebench.NewGroupedRaw(limit)
+	defer grouped.Close()
 	var ours, theirs, ratios []float64
 	for range commitRounds {
 		o, err := rate(func() error { return j.commit(ctx) })
 		if err != nil {
 			return nil, err
 		}
-		l, err := rate(limit.commit)
+		l, err := rate(func() error { return grouped.Write(j.value) })
 		if err != nil {
 			return nil, err
 		}

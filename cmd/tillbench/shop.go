@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tilld/tilld/agent"
 	"github.com/tilld/tilld/agent/pos/posclient"
 	"github.com/tilld/tilld/agent/wallet/wallettest"
 	"github.com/tilld/tilld/cmd/tillsim/rig"
@@ -177,7 +176,7 @@ func (s *shop) sell(ctx context.Context, wallet string, prepare func()) outcome 
 		out.told = time.Now()
 		cancel()
 	}()
-	_, err := s.watch.AwaitScreen(ctx, mark, agent.ScreenPay)
+	_, err := s.watch.AwaitEvent(ctx, mark, "armed") // a code scanned before is dropped
 	if err == nil {
 		if prepare != nil {
 			prepare()

@@ -69,7 +69,7 @@ func (s *shop) perSale(ctx context.Context, b *Bench, d *device) ([]Value, error
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.groups(ctx)
+	commits, err := s.commits(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *shop) perSale(ctx context.Context, b *Bench, d *device) ([]Value, error
 		}
 		b.progress("writes: %d of %d sales", n+1, salesCounted)
 	}
-	groupsAfter, err := s.groups(ctx)
+	commitsAfter, err := s.commits(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (s *shop) perSale(ctx context.Context, b *Bench, d *device) ([]Value, error
 	}
 	c := after.minus(before)
 	return []Value{
-		atMost("commits per sale", float64(groupsAfter-groups)/salesCounted, "", 2),
+		atMost("commits per sale", float64(commitsAfter-commits)/salesCounted, "", 2),
 		plain("flushes per sale", float64(c.Flushes)/salesCounted, ""),
 		atMost("device bytes per sale", float64(c.Bytes)/1e3/salesCounted, "KB", 60),
 	}, nil
@@ -126,22 +126,22 @@ func (s *shop) idle(ctx context.Context, b *Bench, d *device) (Value, error) {
 	return atMost(fmt.Sprintf("idle for %s", b.Idle), float64(after.minus(before).Bytes), "bytes", 0), nil
 }
 
-// groups asks the running tilld how many groups its journal has committed.
-func (s *shop) groups(ctx context.Context) (int64, error) {
+// commits asks the running tilld how many groups its journal has committed.
+func (s *shop) commits(ctx context.Context) (int64, error) {
 	out, err := exec.CommandContext(ctx, s.tilld, "status", "--config", s.config, "--json").Output()
 	if err != nil {
 		return 0, fmt.Errorf("ask tilld for its status: %w", err)
 	}
 	var status struct {
 		Journal struct {
-			Groups *int64 `json:"groups"`
+			Commits *int64 `json:"commits"`
 		} `json:"journal"`
 	}
 	if err := json.Unmarshal(out, &status); err != nil {
 		return 0, fmt.Errorf("read tilld's status: %w", err)
 	}
-	if status.Journal.Groups == nil {
+	if status.Journal.Commits == nil {
 		return 0, fmt.Errorf("tilld's status does not count commits")
 	}
-	return *status.Journal.Groups, nil
+	return *status.Journal.Commits, nil
 }
