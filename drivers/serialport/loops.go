@@ -152,9 +152,7 @@ func (p *Port) Flush() error {
 	}
 	returned := p.discard
 	p.mu.Unlock()
-	// Close waits for nobody here, but the file stays valid: it is closed after the reader
-	// is over, and an ioctl on a closed os.File fails with EBADF instead of reaching another.
-	err := p.dev.Flush()
+	err := p.flushQueues()
 	select {
 	case <-returned:
 	case <-p.readDone:
@@ -163,6 +161,17 @@ func (p *Port) Flush() error {
 		return p.fail("flush", fmt.Errorf("%w: %w", drivers.ErrGone, err))
 	}
 	return nil
+}
+
+// flushQueues drops the kernel's queues. It never overlaps with the closing of the file,
+// whose number could be another file's by the time of the call.
+func (p *Port) flushQueues() error {
+	p.file.Lock()
+	defer p.file.Unlock()
+	if p.isClosing() {
+		return nil
+	}
+	return p.dev.Flush()
 }
 
 // Write hands p to the writer goroutine and waits until the kernel has all of it. Its
@@ -238,9 +247,13 @@ func (p *Port) close() error {
 	go func() {
 		<-p.readDone
 		// Drops queued output, which frees a writer on most devices.
+		p.file.Lock()
 		_ = p.dev.Flush()
+		p.file.Unlock()
 		<-p.writeDone
+		p.file.Lock()
 		err := p.dev.Close()
+		p.file.Unlock()
 		if p.lock != nil {
 			err = errors.Join(err, p.lock.Close())
 		}

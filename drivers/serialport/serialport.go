@@ -97,6 +97,8 @@ type Port struct {
 	writeDone chan struct{} // the writer goroutine is over
 	writes    chan *write
 
+	file sync.Mutex // serialises flushing and closing the file
+
 	mu       sync.Mutex // guards what follows; never held during I/O
 	ring     []byte     // bytes read and not yet taken
 	err      error      // why there will be no more

@@ -26,7 +26,9 @@ type Decision string
 
 const (
 	Accept Decision = "accept" // it may pay at one of the candidates
-	Rescan Decision = "rescan" // ask for a refreshed code; the same digits again are refused (see Guard)
+	// Rescan: the code may be a wallet's or a document's number. Ask for a refreshed code; a
+	// document does not change, so the caller refuses the same digits when they come again.
+	Rescan Decision = "rescan"
 	Reject Decision = "reject" // it cannot pay
 )
 

@@ -134,27 +134,6 @@ func TestBirthDateIsCountedInChina(t *testing.T) {
 	}
 }
 
-func TestGuardRefusesTheSameDigitsAgain(t *testing.T) {
-	tab, g := table(t, "default"), NewGuard()
-	first, second := []byte("110101199003070003"), []byte(idNumber("11010119900307001"))
-	judge := func(code []byte) Result { return g.Judge(code, tab.Classify(code, "]Q1", today)) }
-	if r := judge(first); r.Decision != Rescan {
-		t.Fatalf("first: %v", r)
-	}
-	if r := judge(second); r.Decision != Rescan {
-		t.Fatalf("other digits: %v", r)
-	}
-	if r := judge(first); r.Decision != Reject || r.Reason != IDNumberShape {
-		t.Fatalf("same digits: %v", r)
-	}
-	if r := judge([]byte("130061098828009406")); !r.Accepted() {
-		t.Fatalf("refreshed code: %v", r)
-	}
-	if strings.Contains(fmt.Sprintf("%v %+v", g, g.seen), string(first)) {
-		t.Fatal("guard holds the digits")
-	}
-}
-
 // TestNoOverlapWithoutPriority compares the patterns of every profile pair by pair, by
 // their masks and, as a second opinion, by codes drawn from one and tried on the other.
 func TestNoOverlapWithoutPriority(t *testing.T) {
