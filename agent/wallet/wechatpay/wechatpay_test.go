@@ -1,0 +1,228 @@
+package wechatpay
+
+import (
+	"bytes"
+	"crypto"
+	"flag"
+	"net/http"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/agent/terminal"
+	"github.com/tilld/tilld/agent/wallet"
+	"github.com/tilld/tilld/agent/wallet/internal/vectors"
+	"github.com/tilld/tilld/internal/secret"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func load(t testing.TB) vectors.Set { return vectors.Load(t, "../testdata/signatures.json") }
+
+func TestRequestVectors(t *testing.T) {
+	n := 0
+	for _, v := range load(t).Vectors {
+		if v.Input.Kind != "wechat-v3-request" {
+			continue
+		}
+		n++
+		got := appendSigned(nil, v.Input.Method, v.Input.URL, v.Input.Timestamp, v.Input.Nonce, []byte(v.Input.Body))
+		if string(got) != v.Expect.String {
+			t.Errorf("%s: signs %q", v.Name, got)
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d vectors, want 4", n)
+	}
+}
+
+func TestResponseVectors(t *testing.T) {
+	set := load(t)
+	n := 0
+	for _, v := range set.Vectors {
+		if v.Input.Kind != "wechat-v3-response" {
+			continue
+		}
+		n++
+		header := http.Header{}
+		for k, value := range v.Input.Headers {
+			header.Set(k, value)
+		}
+		now, err := v.Input.Now.Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := []wallet.WalletKey{{ID: v.Input.KnownSerial, Public: set.Key.Public()}}
+		err = verify(keys, header, []byte(v.Input.Body), time.Unix(now, 0))
+		if (err == nil) != v.Expect.OK {
+			t.Errorf("%s: %v", v.Name, err)
+		}
+		if v.Expect.OK && verify(keys, header, []byte(v.Input.Body), time.Unix(now+301, 0)) == nil {
+			t.Errorf("%s: still good five minutes later", v.Name)
+		}
+	}
+	if n != 6 {
+		t.Errorf("%d vectors, want 6", n)
+	}
+}
+
+func testClient(t testing.TB, s Settings) *Client {
+	t.Helper()
+	set := load(t)
+	c, err := New(wallet.Config{
+		Ref:        sale.ContractRef{Name: "test", Endpoint: "https://api.mch.weixin.qq.com", KeyID: "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"},
+		Signer:     crypto.Signer(set.Key),
+		WalletKeys: []wallet.WalletKey{{Public: set.Key.Public()}},
+		Terminal: terminal.Info{DeviceType: "10", Serial: "000158000000000", AppVersion: "1.0.0", NetworkLicense: "P3100",
+			Location: "+31.23/+121.47", DeviceIP: "192.0.2.7", StoreID: "S-1", StoreName: `街角"便利店"`},
+		Clock: Clock(),
+		Now:   func() time.Time { return time.Unix(1554208460, 0) },
+		Nonce: func() string { return "593BEC0C930BF1AFEB40B4A08C8FB242" },
+	}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var (
+	direct  = Settings{AppID: "wxd678efh567hg6787", MerchantID: "1900000001"}
+	attempt = sale.Attempt{ID: "7Z4M2K9QABC123000000421015", Amount: sale.Amount{Minor: 1280, Currency: "CNY", Exponent: 2}, SentAt: time.Unix(1554208460, 0)}
+)
+
+func credential() sale.Credential {
+	return sale.Credential{Code: secret.New([]byte("130061098828009406")), Factor: secret.New([]byte("009406"))}
+}
+
+func TestGoldenRequests(t *testing.T) {
+	partner := direct
+	partner.SubMerchantID = "1900000109"
+	for name, s := range map[string]Settings{"direct": direct, "partner": partner} {
+		c := testClient(t, s)
+		pay, err := c.payRequest(attempt, credential())
+		if err != nil {
+			t.Fatal(err)
+		}
+		query, err := c.request("GET", c.orderPath+attempt.ID+c.queryTail, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reverse, err := c.request("POST", c.orderPath+attempt.ID+"/reverse", c.reverse)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for op, got := range map[string][]byte{"pay": pay, "query": query, "reverse": reverse} {
+			golden(t, "testdata/"+name+"-"+op+".http", got)
+		}
+	}
+}
+
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s differs (%v):\n%s", path, err, got)
+	}
+}
+
+func TestClosedLists(t *testing.T) {
+	order := `"out_trade_no":"A","mchid":"1",`
+	for _, c := range []struct {
+		op     sale.Op
+		status int
+		body   string
+		want   sale.Outcome
+	}{
+		{sale.OpPay, 200, `{` + order + `"trade_state":"SUCCESS","amount":{"total":1,"payer_total":0,"currency":"CNY"}}`, sale.OutPaid},
+		{sale.OpPay, 200, `{"trade_state":"SUCCESS","amount":{"total":1}}`, sale.OutUnknown}, // no echo
+		{sale.OpPay, 202, `{` + order + `"trade_state":"SUCCESS"}`, sale.OutUnknown},
+		{sale.OpPay, 202, `{"code":"USERPAYING"}`, sale.OutPaying},
+		{sale.OpPay, 400, `{"code":"AUTH_CODE_INVALID"}`, sale.OutBadCode},
+		{sale.OpPay, 500, `{"code":"AUTH_CODE_INVALID"}`, sale.OutUnknown}, // the status is not on the list
+		{sale.OpPay, 403, `{"code":"NOT_ENOUGH"}`, sale.OutDeclined},
+		{sale.OpPay, 429, `{"code":"NOT_ENOUGH"}`, sale.OutUnknown},
+		{sale.OpPay, 500, `{"code":"SYSTEM_ERROR"}`, sale.OutUnknown},
+		{sale.OpPay, 400, `{"code":"NEVER_HEARD_OF"}`, sale.OutUnknown},
+		{sale.OpPay, 400, `{"code":"ORDERPAID"}`, sale.OutDuplicate},
+		{sale.OpPay, 404, `{"code":"ORDER_NOT_EXIST"}`, sale.OutUnknown}, // on a query's list alone
+		{sale.OpPay, 200, `<html>`, sale.OutUnknown},
+		{sale.OpPay, 200, ``, sale.OutUnknown},
+		{sale.OpQuery, 200, `{` + order + `"trade_state":"NOTPAY"}`, sale.OutPaying},
+		{sale.OpQuery, 200, `{` + order + `"trade_state":"USERPAYING"}`, sale.OutPaying},
+		{sale.OpQuery, 200, `{` + order + `"trade_state":"CLOSED"}`, sale.OutClosed},
+		{sale.OpQuery, 200, `{` + order + `"trade_state":"REVOKED"}`, sale.OutClosed},
+		{sale.OpQuery, 200, `{` + order + `"trade_state":"REFUND"}`, sale.OutRefunded},
+		{sale.OpQuery, 200, `{` + order + `"trade_state":"PAYERROR"}`, sale.OutFailed},
+		{sale.OpQuery, 200, `{` + order + `"trade_state":"ACCEPT"}`, sale.OutUnknown},
+		{sale.OpQuery, 404, `{"code":"ORDER_NOT_EXIST"}`, sale.OutNotFound},
+		{sale.OpQuery, 403, `{"code":"NOT_ENOUGH"}`, sale.OutUnknown},
+		{sale.OpReverse, 200, `{` + order + `"appid":"x"}`, sale.OutAccepted},
+		{sale.OpReverse, 200, `{}`, sale.OutUnknown},
+		{sale.OpReverse, 204, ``, sale.OutAccepted},
+		{sale.OpReverse, 200, `{` + order + `"recall":"Y"}`, sale.OutRetry},
+		{sale.OpReverse, 500, `{"code":"SYSTEM_ERROR"}`, sale.OutRetry},
+	} {
+		got := read(c.op, c.status, []byte(c.body))
+		if got.Outcome != c.want || !got.Signed || got.Outcome == sale.OutUnknown && got.Cause == "" {
+			t.Errorf("%s %d %s: %q %q, want %q", c.op, c.status, c.body, got.Outcome, got.Cause, c.want)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	if faults := (Settings{}).Check(); len(faults) != 2 || faults[0].Key != "app_id" || faults[1].Key != "merchant_id" {
+		t.Errorf("empty: %v", faults)
+	}
+	if faults := direct.Check(); len(faults) != 0 {
+		t.Errorf("good: %v", faults)
+	}
+	if faults := (Settings{AppID: "wx1", MerchantID: "19000", SubMerchantID: "a b"}).Check(); len(faults) != 1 || faults[0].Key != "sub_merchant_id" {
+		t.Errorf("bad sub-merchant: %v", faults)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add("pay", 200, []byte(`{"out_trade_no":"A","mchid":"1","trade_state":"SUCCESS","amount":{"total":1,"currency":"CNY"}}`))
+	f.Add("query", 404, []byte(`{"code":"ORDER_NOT_EXIST","message":"x"}`))
+	f.Add("reverse", 204, []byte(``))
+	f.Fuzz(func(t *testing.T, op string, status int, body []byte) {
+		ans := read(sale.Op(op), status, body)
+		if ans.Outcome == sale.OutPaid && (status != 200 || ans.Order == "" || ans.Merchant == "") {
+			t.Errorf("paid by %d %q", status, body)
+		}
+		if ans.Outcome == sale.OutUnknown && ans.Cause == "" {
+			t.Errorf("unknown without a cause: %d %q", status, body)
+		}
+	})
+}
+
+// BenchmarkPayRequest is all that stands between a code and the first byte; the RSA
+// signature in it is BenchmarkSignature.
+func BenchmarkPayRequest(b *testing.B) {
+	c := testClient(b, direct)
+	code := credential()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.payRequest(attempt, code); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSignature(b *testing.B) {
+	key := load(b).Key
+	message := []byte(strconv.Itoa(1))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := wallet.AppendSignature(nil, key, message); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
