@@ -17,6 +17,10 @@ const (
 	clockEvery    = 5 * time.Second
 )
 
+// firstProbe is how long the first try to reach the wallets may take: before, silence of
+// the health board says nothing.
+const firstProbe = 10 * time.Second
+
 // housekeeping looks after journal and clock until ctx ends.
 func (d *daemon) housekeeping(ctx context.Context) {
 	journal := time.NewTicker(maintainEvery)
@@ -98,6 +102,8 @@ func (d *daemon) contractStates() []control.ContractState {
 		s := control.ContractState{Slot: c.Slot, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Endpoint: c.Endpoint, Reach: "yes"}
 		if text, down := why[c.Name]; down {
 			s.Reach, s.Why = "no", text
+		} else if time.Since(d.since) < firstProbe {
+			s.Reach = "unknown"
 		}
 		out = append(out, s)
 	}

@@ -61,10 +61,9 @@ type ContractState struct {
 	Wallet   string   `json:"wallet"`
 	Schemes  []string `json:"schemes"`
 	Endpoint string   `json:"endpoint"`
-	// Reach is "yes", "no", or "unknown" before the first try.
-	Reach string    `json:"reach"`
-	Why   string    `json:"why,omitempty"`
-	At    time.Time `json:"at,omitzero"` // of the last try
+	// Reach is "yes", "no", or "unknown" before the first try has ended.
+	Reach string `json:"reach"`
+	Why   string `json:"why,omitempty"`
 }
 
 // PaymentView is a payment as the command line shows it. It holds no payment code.
