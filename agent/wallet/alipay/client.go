@@ -103,7 +103,15 @@ func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) 
 	if a.Amount.Currency != currency || a.Amount.Minor <= 0 {
 		return sale.Answer{}, fmt.Errorf("pay %s at %s: amount %s cannot be paid here", a.ID, c.cfg.Ref.Name, a.Amount)
 	}
-	biz := make([]byte, 0, 512)
+	biz := c.payBiz(a, code)
+	defer secret.Zero(biz[:cap(biz)])
+	return c.ask(ctx, sale.OpPay, methodPay, a, biz)
+}
+
+// payBiz is a payment's biz_content. The caller wipes it.
+func (c *Client) payBiz(a sale.Attempt, code sale.Credential) []byte {
+	// Large enough to be never moved: what append leaves behind would not be wiped.
+	biz := make([]byte, 0, 256+len(c.payHead)+len(c.payTail))
 	biz = append(biz, `{"out_trade_no":"`...)
 	biz = append(biz, a.ID...)
 	biz = append(biz, c.payHead...)
@@ -111,19 +119,19 @@ func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) 
 	biz = append(biz, `,"total_amount":"`...)
 	biz = append(biz, a.Amount.Decimal()...)
 	biz = append(biz, '"')
-	biz = append(biz, c.payTail...)
-	defer secret.Zero(biz[:cap(biz)])
-	return c.ask(ctx, sale.OpPay, methodPay, a, biz)
+	return append(biz, c.payTail...)
 }
+
+func orderBiz(a sale.Attempt) []byte { return []byte(`{"out_trade_no":"` + a.ID + `"}`) }
 
 // Query implements agent.Wallet.
 func (c *Client) Query(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
-	return c.ask(ctx, sale.OpQuery, methodQuery, a, []byte(`{"out_trade_no":"`+a.ID+`"}`))
+	return c.ask(ctx, sale.OpQuery, methodQuery, a, orderBiz(a))
 }
 
 // Reverse implements agent.Wallet: it cancels.
 func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
-	return c.ask(ctx, sale.OpReverse, methodCancel, a, []byte(`{"out_trade_no":"`+a.ID+`"}`))
+	return c.ask(ctx, sale.OpReverse, methodCancel, a, orderBiz(a))
 }
 
 // Warm implements agent.Warmer.
@@ -178,7 +186,7 @@ func (c *Client) request(method string, biz []byte) ([]byte, error) {
 	body := make([]byte, 0, 16+3*len(biz))
 	body = wallet.AppendEscaped(append(body, "biz_content="...), biz)
 	defer secret.Zero(body[:cap(body)])
-	out := make([]byte, 0, 256+len(target)+len(body))
+	out := make([]byte, 0, 512+len(target)+len(body)+len(c.link.Host()))
 	out = wallet.AppendHead(out, http.MethodPost, string(target), c.link.Host(), len(body),
 		"Accept: application/json", "Content-Type: application/x-www-form-urlencoded;charset=utf-8")
 	return append(out, body...), nil

@@ -124,7 +124,7 @@ func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error
 			return nil, fmt.Errorf("secret_text: %w", err)
 		}
 	}
-	info := appendTerminal(make([]byte, 0, 256), c.terminal, code.Factor.Reveal(), secretText)
+	info := appendTerminal(make([]byte, 0, 128+len(c.terminal)+len(secretText)), c.terminal, code.Factor.Reveal(), secretText)
 	defer secret.Zero(info[:cap(info)])
 	return c.request(append(c.order(reqPay, a),
 		pair{"currencyCode", []byte(yuan)},
@@ -139,13 +139,18 @@ func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error
 // request signs and writes one whole HTTP message.
 func (c *Client) request(pairs []pair) ([]byte, error) {
 	sortPairs(pairs)
-	signed := appendSigned(make([]byte, 0, 1024), pairs)
+	size := 0
+	for _, p := range pairs {
+		size += len(p.k) + len(p.v) + 2
+	}
+	// Large enough to be never moved: what append leaves behind would not be wiped.
+	signed := appendSigned(make([]byte, 0, size), pairs)
 	defer secret.Zero(signed[:cap(signed)])
 	signature, err := wallet.AppendSignature(make([]byte, 0, 512), c.cfg.Signer, digest(signed))
 	if err != nil {
 		return nil, err
 	}
-	body := make([]byte, 0, 3*len(signed)+1024)
+	body := make([]byte, 0, 3*size+3*len(signature)+16)
 	for _, p := range pairs {
 		if len(p.v) > 0 {
 			body = wallet.AppendEscaped(append(append(body, p.k...), '='), p.v)
@@ -154,7 +159,7 @@ func (c *Client) request(pairs []pair) ([]byte, error) {
 	}
 	body = wallet.AppendEscaped(append(body, "signature="...), signature)
 	defer secret.Zero(body[:cap(body)])
-	out := make([]byte, 0, 256+len(body))
+	out := make([]byte, 0, 512+len(body)+len(c.link.Host()))
 	out = wallet.AppendHead(out, http.MethodPost, path, c.link.Host(), len(body),
 		"Content-Type: application/x-www-form-urlencoded;charset=UTF-8")
 	return append(out, body...), nil

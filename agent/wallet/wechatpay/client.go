@@ -141,7 +141,8 @@ func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error
 	if a.Amount.Currency == "" || a.Amount.Minor <= 0 {
 		return nil, fmt.Errorf("amount %s cannot be paid", a.Amount)
 	}
-	body := make([]byte, 0, 1024)
+	// Large enough to be never moved: what append leaves behind would not be wiped.
+	body := make([]byte, 0, 256+len(c.payHead)+len(c.payTail))
 	body = append(body, c.payHead...)
 	body = append(body, a.ID...)
 	body = append(body, `","payer":{"auth_code":`...)
@@ -160,7 +161,7 @@ func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error
 func (c *Client) request(method, target string, body []byte) ([]byte, error) {
 	timestamp := strconv.FormatInt(c.cfg.Time().Unix(), 10)
 	nonce := c.cfg.Nonce()
-	message := make([]byte, 0, 128+len(target)+len(body))
+	message := make([]byte, 0, 192+len(target)+len(body))
 	message = appendSigned(message, method, target, timestamp, nonce, body)
 	defer secret.Zero(message[:cap(message)])
 
@@ -178,7 +179,7 @@ func (c *Client) request(method, target string, body []byte) ([]byte, error) {
 	}
 	auth = append(auth, '"')
 
-	out := make([]byte, 0, 512+len(target)+len(auth)+len(body))
+	out := make([]byte, 0, 512+len(target)+len(auth)+len(body)+len(c.link.Host()))
 	out = wallet.AppendHead(out, method, target, c.link.Host(), len(body),
 		"Accept: application/json", "Content-Type: application/json", string(auth))
 	return append(out, body...), nil
