@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tilld/tilld/agent/sale"
@@ -171,28 +172,34 @@ func TestDamage(t *testing.T) {
 		if closed {
 			unclean(t, store)
 		}
+		var mu sync.Mutex
 		outcomes := map[string]int{}
-		for _, file := range filesOf(t, store) {
-			content, err := os.ReadFile(filepath.Join(store, file))
-			if err != nil {
-				t.Fatal(err)
+		t.Run(fmt.Sprintf("closed=%v", closed), func(t *testing.T) {
+			for _, file := range filesOf(t, store) {
+				content, err := os.ReadFile(filepath.Join(store, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range damages(content, flips) {
+					t.Run(file+"/"+d.name, func(t *testing.T) {
+						t.Parallel()
+						dir := t.TempDir()
+						copySparse(t, store, dir)
+						if err := d.do(filepath.Join(dir, file), content); err != nil {
+							t.Fatal(err)
+						}
+						q, rec := mustOpen(t, testOptions(dir))
+						missing := accounted(t, rec, live(t, q), want)
+						mu.Lock()
+						outcomes[outcome(rec, missing)]++
+						mu.Unlock()
+						// And trade goes on from there.
+						mustCommit(t, q, payment(rec.Token, rec.NextPayment, false))
+						q.crash()
+					})
+				}
 			}
-			for _, d := range damages(content, flips) {
-				t.Run(fmt.Sprintf("closed=%v/%s/%s", closed, file, d.name), func(t *testing.T) {
-					dir := t.TempDir()
-					copySparse(t, store, dir)
-					if err := d.do(filepath.Join(dir, file), content); err != nil {
-						t.Fatal(err)
-					}
-					q, rec := mustOpen(t, testOptions(dir))
-					missing := accounted(t, rec, live(t, q), want)
-					outcomes[outcome(rec, missing)]++
-					// The next start finds the same gaps and no new ones, and works.
-					mustCommit(t, q, payment(rec.Token, rec.NextPayment, false))
-					q.crash()
-				})
-			}
-		}
+		})
 		t.Logf("closed=%v: %v", closed, outcomes)
 	}
 }

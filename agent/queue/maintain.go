@@ -128,6 +128,9 @@ func (q *Queue) carry(from func(entry) bool) error {
 	}
 	for _, n := range names {
 		it, err := q.item(n)
+		if errors.Is(err, ErrNotFound) {
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return err
 		}
@@ -145,6 +148,11 @@ func (q *Queue) carry(from func(entry) bool) error {
 // erase makes a settled day unreadable: what must outlive it is written and witnessed,
 // then its key is destroyed and its directory removed.
 func (q *Queue) erase(ctx context.Context, d *day) error {
+	// A Later record may stand for one of this day that is still needed if it is lost.
+	q.commitGroup(nil)
+	if err := q.stoppedErr(); err != nil {
+		return err
+	}
 	if err := q.carry(func(e entry) bool { return e.day == d }); err != nil {
 		return err
 	}

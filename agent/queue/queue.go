@@ -18,6 +18,22 @@
 //   - Reading does not remove. Records live in a directory of their business day, sealed with
 //     that day's key; when nothing in it is open and its time has passed, the key is destroyed
 //     and the directory removed. Summaries outlive it.
+//
+// On disk, below Dir/queue:
+//
+//	lock           held by the daemon
+//	meta.json      format, environment, board, and a check of the root key
+//	witness        two sealed slots of 4 KiB: what was committed, and what the last batch held
+//	day/000017     one Badger directory a business day: sequence number -> sealed record
+//	key/000017     that day's random key, wrapped; destroying it erases the day
+//	summary/000009 what outlives an erased day, sealed and chained
+//	quarantine/    days that Badger did not open, with their keys, until they are erased too
+//	ballast        space held back for a full disk
+//
+// What it cannot prove: when the whole directory, witness included, is replaced by an older
+// copy of itself, nothing in it says so. Only a counter in a secure element, or the wallet's
+// answer, can. And on flash the blocks of a destroyed key may live on until the medium needs
+// them; they are of use only together with the root key, which is not in this directory.
 package queue
 
 import (
@@ -71,9 +87,11 @@ type Recovery struct {
 	// NextPayment is the first payment sequence number to use.
 	NextPayment uint64
 	// Doubt are the order ids of the last batch that the witness names and the journal
-	// lacks: unknown, to be queried and undone.
+	// lacks: unknown, to be queried and undone. Each is named at every start until a record
+	// with it among its Orders was committed, or Recovered was called.
 	Doubt []string
-	// Lost is set when more than that is missing: no new sale until every gap was asked.
+	// Lost is set when more than that is missing: no new sale until every gap was asked. It
+	// and the gaps are reported at every start until Recovered is called.
 	Lost bool
 	Gaps []Gap
 	// Fresh is set when there was no journal before: a new terminal, or a new card.
