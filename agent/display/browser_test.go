@@ -62,10 +62,24 @@ func keep(t *testing.T, p *browser.Page, name string) {
 	}
 }
 
-// TestCustomerScreen shows every screen in every language on both panels and compares what
-// can be read with what was meant.
-func TestCustomerScreen(t *testing.T) {
+// TestPages looks at the pages through one headless browser.
+func TestPages(t *testing.T) {
 	b := browser.Start(t)
+	for name, see := range map[string]func(*testing.T, *browser.Browser){
+		"customer screen":  seeCustomerScreen,
+		"connection lost":  seeConnectionLost,
+		"silence":          seeSilence,
+		"language buttons": seeLanguageButtons,
+		"console":          seeConsole,
+		"console refused":  seeConsoleRefused,
+	} {
+		t.Run(name, func(t *testing.T) { see(t, b) })
+	}
+}
+
+// seeCustomerScreen shows every screen in every language on both panels and compares what
+// can be read with what was meant.
+func seeCustomerScreen(t *testing.T, b *browser.Browser) {
 	for _, size := range [][2]int{{800, 480}, {1024, 600}} {
 		for _, lang := range languages {
 			t.Run(fmt.Sprintf("%dx%d %s", size[0], size[1], lang), func(t *testing.T) {
@@ -99,9 +113,8 @@ func TestCustomerScreen(t *testing.T) {
 	}
 }
 
-// TestConnectionLost: a page must not go on showing "paid" when nobody vouches for it.
-func TestConnectionLost(t *testing.T) {
-	b := browser.Start(t)
+// seeConnectionLost: a page must not go on showing "paid" when nobody vouches for it.
+func seeConnectionLost(t *testing.T, b *browser.Browser) {
 	till := newStage()
 	url, stop := serve(t, Options{Till: till, Test: true, Language: "en", Beat: 400 * time.Millisecond})
 	p := b.Open(t, url, 800, 480)
@@ -123,10 +136,9 @@ func TestConnectionLost(t *testing.T) {
 	console.Until(`!document.getElementById("gone").hidden && document.querySelector("main").hidden`)
 }
 
-// TestSilence: a till that hangs without closing the connection is lost as well, and the
+// seeSilence: a till that hangs without closing the connection is lost as well, and the
 // page comes back by itself.
-func TestSilence(t *testing.T) {
-	b := browser.Start(t)
+func seeSilence(t *testing.T, b *browser.Browser) {
 	till := newStage()
 	server := New(Options{Till: till, Language: "ja", Beat: 300 * time.Millisecond})
 	var hung atomic.Bool
@@ -161,12 +173,11 @@ func (s *silenced) Write(p []byte) (int, error) {
 
 func (s *silenced) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// TestLanguageButtons goes through the languages by keyboard alone.
-func TestLanguageButtons(t *testing.T) {
-	b := browser.Start(t)
+// seeLanguageButtons goes through the languages by keyboard alone.
+func seeLanguageButtons(t *testing.T, b *browser.Browser) {
 	till := newStage()
 	till.screen = agent.Screen{Kind: agent.ScreenPay, Amount: "12.80", Currency: "CNY"}
-	url, _ := serve(t, Options{Till: till, Language: "zh"})
+	url, _ := serve(t, Options{Till: till, Language: "zh", Beat: 10 * time.Second})
 	p := b.Open(t, url, 800, 480)
 	headline := func(want string) {
 		t.Helper()
@@ -185,13 +196,12 @@ func TestLanguageButtons(t *testing.T) {
 	}
 }
 
-func TestConsole(t *testing.T) {
-	b := browser.Start(t)
+func seeConsole(t *testing.T, b *browser.Browser) {
 	for _, lang := range languages {
 		t.Run(lang, func(t *testing.T) {
 			till, board := newStage(), health.NewBoard()
 			till.payments = somePayments()
-			url, _ := serve(t, Options{Till: till, Health: board, Language: lang, Test: true})
+			url, _ := serve(t, Options{Till: till, Health: board, Language: lang, Test: true, Beat: 10 * time.Second})
 			p := b.Open(t, url+"/console", 800, 480)
 			p.Until(fmt.Sprintf(`document.getElementById("health").innerText === %q`, say(lang, "page.healthy")))
 			board.Set(health.Cause{Code: "offline", Subject: "wechat-main", Severity: health.Closed, Text: "no network: dial tcp: network is unreachable", Hint: "check the cable <b>"})
@@ -219,12 +229,11 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// TestConsoleRefused: when the till does not take the decision the operator is told.
-func TestConsoleRefused(t *testing.T) {
-	b := browser.Start(t)
+// seeConsoleRefused: when the till does not take the decision the operator is told.
+func seeConsoleRefused(t *testing.T, b *browser.Browser) {
 	till := newStage()
 	till.refuse = errNotWaiting
-	url, _ := serve(t, Options{Till: till, Language: "en"})
+	url, _ := serve(t, Options{Till: till, Language: "en", Beat: 10 * time.Second})
 	p := b.Open(t, url+"/console", 800, 480)
 	till.show(agent.Screen{Kind: agent.ScreenOperator, Payment: "P9", Amount: "98765.43", Currency: "CNY"})
 	p.Until(`document.activeElement.id === "no"`)

@@ -94,13 +94,13 @@ func (p *Page) eval(expression string, out any) error {
 	return json.Unmarshal(r.Result.Value, out)
 }
 
-// Until waits, up to 15 s, until a JavaScript expression is true. An expression that throws
+// Until waits, up to 30 s, until a JavaScript expression is true. An expression that throws
 // counts as false: the page may be loading.
 func (p *Page) Until(expression string) {
 	p.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()
 	for {
 		var ok bool

@@ -26,12 +26,25 @@ const (
 	framed   = `document.querySelector("iframe").src.endsWith("?lang=%s")`
 )
 
-// TestKeyboardSale sells, is refused a goods barcode, pays with a wallet and confirms as
+// TestPage plays at the counter through one headless browser.
+func TestPage(t *testing.T) {
+	b := browser.Start(t)
+	for name, see := range map[string]func(*testing.T, *browser.Browser){
+		"keyboard sale":  seeKeyboardSale,
+		"frame":          seeFrame,
+		"layout":         seeLayout,
+		"fault switch":   seeFaultSwitch,
+		"simulator gone": seeSimulatorGone,
+	} {
+		t.Run(name, func(t *testing.T) { see(t, b) })
+	}
+}
+
+// seeKeyboardSale sells, is refused a goods barcode, pays with a wallet and confirms as
 // the customer, without a mouse.
-func TestKeyboardSale(t *testing.T) {
+func seeKeyboardSale(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, _ := play(t, y, Options{Language: "en"})
-	b := browser.Start(t)
 	p := b.Open(t, url, 800, 480)
 	p.Until(`document.getElementById("codes").children.length === 11 && !document.getElementById("gone").offsetHeight`)
 	y.SetFault(FaultConfirm, true)
@@ -71,11 +84,10 @@ func TestKeyboardSale(t *testing.T) {
 	}
 }
 
-// TestFrame: the customer's screen is tilld's own page, and tilld lets it be framed.
-func TestFrame(t *testing.T) {
+// seeFrame: the customer's screen is tilld's own page, and tilld lets it be framed.
+func seeFrame(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, _ := play(t, y, Options{Language: "ja"})
-	b := browser.Start(t)
 	p := b.Open(t, url, 800, 480)
 	p.Until(fmt.Sprintf(framed, "ja"))
 	// A refused frame never asks for its events; the toy counts who watches.
@@ -90,9 +102,8 @@ func TestFrame(t *testing.T) {
 	}
 }
 
-// TestLayout looks at every tab in every language on both panels.
-func TestLayout(t *testing.T) {
-	b := browser.Start(t)
+// seeLayout looks at every tab in every language on both panels.
+func seeLayout(t *testing.T, b *browser.Browser) {
 	for _, size := range [][2]int{{800, 480}, {1024, 600}} {
 		for _, lang := range languages {
 			t.Run(fmt.Sprintf("%dx%d %s", size[0], size[1], lang), func(t *testing.T) {
@@ -122,11 +133,11 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// TestFaultSwitch turns a switch by keyboard and sees it on the tab.
-func TestFaultSwitch(t *testing.T) {
+// seeFaultSwitch turns a switch by keyboard and sees it on the tab.
+func seeFaultSwitch(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, _ := play(t, y, Options{Language: "en"})
-	p := browser.Start(t).Open(t, url, 800, 480)
+	p := b.Open(t, url, 800, 480)
 	p.Until(`document.getElementById("faults").children.length === 6`)
 	p.Eval(`document.getElementById("tab-events").focus()`, nil)
 	p.Key("ArrowLeft") // around to the last tab
@@ -138,11 +149,11 @@ func TestFaultSwitch(t *testing.T) {
 	}
 }
 
-// TestSimulatorGone: the page says so when nobody answers any more.
-func TestSimulatorGone(t *testing.T) {
+// seeSimulatorGone: the page says so when nobody answers any more.
+func seeSimulatorGone(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, stop := play(t, y, Options{Language: "en", Beat: 300 * time.Millisecond})
-	p := browser.Start(t).Open(t, url, 800, 480)
+	p := b.Open(t, url, 800, 480)
 	p.Until(`document.getElementById("codes").children.length === 11`)
 	stop()
 	p.Until(`!document.getElementById("gone").hidden && document.querySelector("main").inert`)

@@ -274,6 +274,9 @@ func play(t *testing.T, y *toy, o Options) (url string, stop func()) {
 	screen := httptest.NewServer(display.New(display.Options{Till: tillOf{y}, Health: health.NewBoard(), Test: true, Beat: 10 * time.Second}))
 	y.display = screen.URL
 	o.Rig = y
+	if o.Beat == 0 {
+		o.Beat = 10 * time.Second // a loaded machine is not a lost one
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
