@@ -208,7 +208,7 @@ func TestLoadRefusesWhatIsNoFile(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte("a = 1\n[a]\n[[a]]\na.b = { c = [ { d = 1 } ] }\n[[a.b]]\n[a.b.c]\n"))
-	f.Add([]byte("[terminal]\nceiling = { XXX = \"1\", CNY = 1 }\n[[contract]]\n[[contract.wechatpay]]\n"))
+	f.Add([]byte("[terminal]\nceiling = { QQQ = \"1\", CNY = 1 }\n[[contract]]\n[[contract.wechatpay]]\n"))
 	f.Add([]byte("x = \"\"\"\nmany\nlines\n\"\"\"\ny = '''\n"))
 	f.Add([]byte("\xff\xfe = \x00\n= = =\n[[[\n]]]"))
 	f.Add([]byte("contract = [1, \"a\", [], {}]\nscanner = {}\npos = 1979-05-27T07:32:00Z\n"))
