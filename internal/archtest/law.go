@@ -122,6 +122,13 @@ var Laws = []Law{
 		},
 	},
 	{
+		Name: "profiler",
+		Text: "nobody imports a profiler endpoint or expvar; Badger links expvar, whose page hangs on a mux that nobody serves",
+		Import: func(from, to string) bool {
+			return to == "net/http/pprof" || to == "expvar"
+		},
+	},
+	{
 		Name: "cmd",
 		Text: "cmd is imported only by cmd",
 		Import: func(from, to string) bool {
@@ -140,7 +147,7 @@ var Laws = []Law{
 				return strings.HasSuffix(last, "test") || strings.HasSuffix(last, "sim") || under(rel(dep), "internal/peer") ||
 					under(rel(dep), "internal/archtest") || last == "record"
 			}
-			return slices.Contains([]string{"testing", "net/http/httptest", "net/http/pprof", "expvar"}, dep) ||
+			return slices.Contains([]string{"testing", "net/http/httptest", "net/http/pprof"}, dep) ||
 				under(dep, "github.com/google/go-cmp") || under(dep, "github.com/rogpeppe/go-internal")
 		},
 	},

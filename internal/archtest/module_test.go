@@ -196,7 +196,7 @@ func TestTextBreachesAreNoticed(t *testing.T) {
 		"// FIX" + "ME":                    1,
 		"https://registry.npm" + "js.org/": 1,
 		"/ro" + "ot/ and TO" + "DO":        2,
-		"net" + "/work/x":                  0,
+		"net/wo" + "rk/x":                  0,
 		"the root / work of it":            0,
 		"TODOS":                            0,
 		"\x00 /ro" + "ot/":                 0,

@@ -44,6 +44,7 @@ func (s Source) Breaches() []string {
 		registrations(f, say)
 		systemCalls(s.Path, f, say)
 		effects(s.Path, f, say)
+		defaults(s.Path, f, say)
 		packageState(f, vars, say)
 	}
 	slices.Sort(found)
@@ -116,6 +117,31 @@ func effects(path string, f *ast.File, say report) {
 			say(g.Pos(), "go statement: agent/sale has no goroutine")
 		}
 		return true
+	})
+}
+
+// defaultMux are the functions of net/http that serve the process-wide mux, on which any
+// linked package may have put a page; defaultClient those that use the process-wide client,
+// which follows redirects and takes proxies from the environment.
+var (
+	defaultMux    = regexp.MustCompile(`^(Handle|HandleFunc|DefaultServeMux|ListenAndServe|ListenAndServeTLS|Serve|ServeTLS)$`)
+	defaultClient = regexp.MustCompile(`^(Get|Head|Post|PostForm|DefaultClient|DefaultTransport|ProxyFromEnvironment)$`)
+)
+
+// defaults finds uses of them, of the client in what ships only.
+func defaults(path string, f *ast.File, say report) {
+	name, ok := importName(f, "net/http")
+	if !ok {
+		return
+	}
+	ships := under(path, "agent") || under(path, "cmd/tilld")
+	selectors(f, name, func(pos token.Pos, sel string) {
+		if defaultMux.MatchString(sel) {
+			say(pos, "%s.%s: serves the process-wide mux", name, sel)
+		}
+		if ships && defaultClient.MatchString(sel) {
+			say(pos, "%s.%s: follows redirects and proxies of the environment", name, sel)
+		}
 	})
 }
 

@@ -32,6 +32,12 @@ func TestSourceBreaches(t *testing.T) {
 		{"sale starts a goroutine", "agent/sale", "package p\nfunc f() { go f() }", "go statement"},
 		{"the till reads the clock", "agent", "package p\nimport \"time\"\nfunc f() { _ = time.Now() }", ""},
 
+		{"the process-wide mux", "cmd/tillsim", "package p\nimport \"net/http\"\nfunc f() { http.HandleFunc(\"/\", nil) }", "process-wide mux"},
+		{"the process-wide client", "agent/pos", "package p\nimport \"net/http\"\nvar c = http.DefaultClient", "follows redirects"},
+		{"a simulator's client", "cmd/tillsim", "package p\nimport \"net/http\"\nvar c = http.DefaultClient", ""},
+		{"a handler of our own", "agent/pos", "package p\nimport \"net/http\"\nvar m = http.NewServeMux()", ""},
+
+		{"a blank assignment", "agent", "package p\nvar _ = 1\nfunc f() { _ = f }", ""},
 		{"a variable is set", "agent", "package p\nvar v int\nfunc f() { v = 1 }", "v is a package-level variable"},
 		{"a table grows", "agent", "package p\nvar m = map[int]int{}\nfunc f() { m[1] = 2 }", "m is a package-level variable"},
 		{"a table shrinks", "agent", "package p\nvar m = map[int]int{}\nfunc f() { delete(m, 1) }", "m is a package-level variable"},

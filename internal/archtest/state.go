@@ -12,7 +12,7 @@ func (s Source) packageVars() map[string]bool {
 	for _, f := range s.Files {
 		for spec := range varSpecs(f) {
 			for _, n := range spec.Names {
-				vars[n.Name] = true
+				vars[n.Name] = n.Name != "_"
 			}
 		}
 	}
@@ -38,6 +38,9 @@ func varSpecs(f *ast.File) map[*ast.ValueSpec]bool {
 func packageState(f *ast.File, vars map[string]bool, say report) {
 	here := varSpecs(f)
 	isVar := func(id *ast.Ident) bool {
+		if id.Name == "_" {
+			return false
+		}
 		if id.Obj == nil {
 			return vars[id.Name]
 		}

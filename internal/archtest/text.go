@@ -14,7 +14,7 @@ var marks = []struct {
 	pattern *regexp.Regexp
 }{
 	{"a path of one machine", regexp.MustCompile(`(?:^|[^A-Za-z0-9_.~)}-])/(?:wo` + `rk|ro` + `ot)/`)},
-	{"a mark of unfinished work", regexp.MustCompile(`\b(?:TO` + `DO|FIX` + `ME|XX` + `X)\b`)},
+	{"a mark of unfinished work", regexp.MustCompile(`\b(?:TO` + `DO|FIX` + `ME)\b`)},
 	{"the host of a package registry", regexp.MustCompile(`registry\.npm` + `js\.org|proxy\.gol` + `ang\.org|deb\.deb` + `ian\.org`)},
 }
 
