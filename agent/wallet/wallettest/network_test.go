@@ -35,6 +35,7 @@ func behindBox(t *testing.T, w *wallettest.World, name string) *wallettest.Middl
 // from 100 tills, with pauses around the box's limit before the customer comes and between
 // arming the scanner and the code.
 func TestForgetfulMiddlebox(t *testing.T) {
+	t.Parallel()
 	rounds := 10
 	if testing.Short() {
 		rounds = 2
@@ -120,6 +121,7 @@ func TestMiddleboxForgetsSilently(t *testing.T) {
 }
 
 func TestLossyLinkLosesTimeOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, wallettest.Options{ClockScale: 1})
 	for _, name := range wallettest.Wallets() {
 		link, err := wallettest.NewLossy(strings.TrimPrefix(w.Contract(name).Endpoint, "https://"),
