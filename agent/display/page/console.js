@@ -98,7 +98,7 @@
     if (list.firstElementChild && list.firstElementChild.className === "none") list.replaceChildren();
     const li = make("li");
     li.append(make("span", "small", clock(e.at)), make("span", "kind", e.kind),
-      make("span", "", [e.state, e.amount, e.order, e.text].filter(Boolean).join(" · ")));
+      make("span", "what", [e.state, e.amount, e.order, e.text].filter(Boolean).join(" · ")));
     list.prepend(li);
     while (list.children.length > mostEvents) list.lastElementChild.remove();
   }
