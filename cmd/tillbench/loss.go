@@ -55,7 +55,7 @@ func measureLoss(ctx context.Context, b *Bench) (Measured, error) {
 		}
 		b.progress("loss: %d of %d sales, %d unknown for a while", n+1, b.Sales, len(unknown))
 	}
-	wrong := s.wrong(sales)
+	wrong := differences(sales, s.world.Ledger())
 	m := Measured{
 		Values: []Value{
 			atMost("wrong", float64(len(wrong)), fmt.Sprintf("of %d", b.Sales), 0),

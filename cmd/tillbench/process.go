@@ -70,7 +70,7 @@ func startProcess(ctx context.Context, log, path string, args ...string) (*proce
 	case err = <-p.ended:
 		return nil, fmt.Errorf("start %s: it ended before it was ready: %v%s", path, err, lastLines(log))
 	case <-patience.C:
-		err = errNotReady
+		err = fmt.Errorf("not ready after %s", readyWithin)
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

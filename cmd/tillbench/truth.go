@@ -54,7 +54,7 @@ func measureTruth(ctx context.Context, b *Bench) (Measured, error) {
 		sales = append(sales, o)
 		took = append(took, o.told.Sub(back))
 	}
-	if wrong := s.wrong(sales); len(wrong) > 0 {
+	if wrong := differences(sales, s.world.Ledger()); len(wrong) > 0 {
 		return Measured{}, fmt.Errorf("the truth was not told: %s", wrong[0])
 	}
 	return Measured{
