@@ -188,7 +188,8 @@ func TestACodeBegunBeforeArmIsNotDelivered(t *testing.T) {
 				}
 				b.none(20 * time.Millisecond)
 				fresh := fmt.Sprintf("1%017d", cut)
-				b.send("]Q1" + fresh + "\r")
+				// Without identifiers the codec waits for the end of what it saw cut off.
+				b.send("\r]Q1" + fresh + "\r")
 				if c.AIM {
 					b.want(fresh)
 				} else {
@@ -198,6 +199,34 @@ func TestACodeBegunBeforeArmIsNotDelivered(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestACodeBegunBeforeArmReturned: one scanner is quiet at once and reads a code while Arm
+// still waits for the other. The code's end comes after Arm returned.
+func TestACodeBegunBeforeArmReturned(t *testing.T) {
+	b := newBench(t, 2, aim)
+	armed, done := make(chan error, 1), make(chan struct{})
+	go func() { armed <- b.hub.Arm(t.Context()) }()
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for i := range 30 { // Arm waits for 500 ms at most
+			<-tick.C
+			b.ptys[1].Write([]byte("garbage\r"))
+			if i >= 20 {
+				b.ptys[0].Write([]byte("]Q1" + code)[(i-20)*2 : (i-19)*2])
+			}
+		}
+	}()
+	if err := <-armed; err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	b.send("9\r")
+	b.none(50 * time.Millisecond)
+	b.send("\r]Q1123456789012345678\r")
+	b.want("123456789012345678")
 }
 
 // TestArmUnderAStream: a scanner that never stops sending is not waited for, and nothing of

@@ -299,6 +299,15 @@ func TestFlushDropsAllThatCameBefore(t *testing.T) {
 	}
 }
 
+func TestOpenDropsWhatWaited(t *testing.T) {
+	pty, c := openPty(t)
+	send(t, pty, "scanned before anyone listened")
+	p := open(t, c)
+	if s, err := read(t, p, 150*time.Millisecond); !errors.Is(err, drivers.ErrTimeout) {
+		t.Fatalf("%q %v", s, err)
+	}
+}
+
 func TestNothingSpins(t *testing.T) {
 	pty, c := openPty(t)
 	p := open(t, c)
