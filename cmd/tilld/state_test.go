@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -269,4 +270,28 @@ func (s *shop) plantOpenOrder(ref sale.ContractRef) {
 	if err := q.Close(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+func TestFullStateDirectory(t *testing.T) {
+	s := newShop(t)
+	full := s.path("full")
+	if err := os.Mkdir(full, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", full).CombinedOutput(); err != nil {
+		t.Skipf("only root can make a small file system: %v %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("umount", full).Run() })
+	s.write(strings.Replace(s.text, s.path("state"), full, 1))
+	s.refused(1, "open the journal: "+full+": not enough space in the state directory", "free space on its partition")
+}
+
+// A file system that turned read-only, as the kernel makes it after an error of the card.
+func TestReadOnlyStateDirectory(t *testing.T) {
+	s := stopped(t)
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", s.path("state")).CombinedOutput(); err != nil {
+		t.Skipf("only root can mount: %v %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("umount", s.path("state")).Run() })
+	s.refused(1, "the configuration has 1 mistake", "read-only file system")
 }
