@@ -3,29 +3,9 @@ package alipay
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/tilld/tilld/agent/wallet"
 )
-
-// appendSigned appends what a request's signature covers: the non-empty parameters without
-// sign, sorted by name, unescaped, k=v joined by &.
-func appendSigned(dst []byte, params map[string]string) []byte {
-	keys := make([]string, 0, len(params))
-	for k, v := range params {
-		if k != "sign" && v != "" {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	for i, k := range keys {
-		if i > 0 {
-			dst = append(dst, '&')
-		}
-		dst = append(append(append(dst, k...), '='), params[k]...)
-	}
-	return dst
-}
 
 // open verifies an answer to method and returns the raw bytes of its inner object. The
 // wrapper must name the method that was called: a signed answer to another question is none.
