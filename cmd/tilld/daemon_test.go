@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -217,5 +219,27 @@ func TestCanaries(t *testing.T) {
 	}
 	if len(codes) != 2 || strings.Count(list, `"ending": "paid"`) != 2 {
 		t.Fatalf("not everything was sold: %s", list)
+	}
+}
+
+// Ctrl-C while waiting takes the payment back, and waits to know that it is.
+func TestInterruptedSaleIsTakenBack(t *testing.T) {
+	s := newShop(t)
+	r := s.start()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out, errs bytes.Buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"sale", "--amount", "12.80", "--currency", "CNY", "--wait", "--json", "--config", s.config()},
+			strings.NewReader(""), &out, &errs)
+	}()
+	eventually(t, "the scanner is armed", func() bool { return strings.Contains(r.log.String(), `"msg":"armed"`) })
+	interrupt()
+	if code := <-done; code != 1 || !strings.Contains(out.String(), `"ending": "aborted"`) || !strings.Contains(errs.String(), "taking the payment back") {
+		t.Fatalf("exit %d\n%s%s", code, out.String(), errs.String())
+	}
+	if len(s.world.Ledger()) != 0 {
+		t.Errorf("ledger: %+v", s.world.Ledger())
 	}
 }
