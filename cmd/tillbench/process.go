@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,20 +36,26 @@ func startProcess(ctx context.Context, log, path string, args ...string) (*proce
 	if err != nil {
 		return nil, err
 	}
-	defer w.Close()
 	p := &process{cmd: exec.Command(path, args...), ended: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = w, f
-	// A Ctrl-C at the terminal reaches this program alone, which then stops the other.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	begun := time.Now()
-	if err := p.cmd.Start(); err != nil {
-		r.Close()
-		return nil, fmt.Errorf("start %s: %w", path, err)
-	}
-	w.Close()
+	// A Ctrl-C at the terminal reaches this program alone, which then stops the other. If
+	// this program dies, the kernel ends the other.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error, 1)
 	said := make(chan time.Time, 1)
+	var begun time.Time
 	go func() {
 		defer r.Close()
+		// Pdeathsig is sent when the thread that forked ends: it must live as long.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		begun = time.Now()
+		err := p.cmd.Start()
+		w.Close()
+		started <- err
+		if err != nil {
+			return
+		}
 		lines := bufio.NewScanner(r)
 		for lines.Scan() {
 			if strings.HasPrefix(lines.Text(), "ready") {
@@ -61,6 +68,9 @@ func startProcess(ctx context.Context, log, path string, args ...string) (*proce
 		io.Copy(io.Discard, r)
 		p.ended <- p.cmd.Wait()
 	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
 	patience := time.NewTimer(readyWithin)
 	defer patience.Stop()
 	select {
