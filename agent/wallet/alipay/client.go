@@ -100,12 +100,28 @@ func quote(s string) string { return string(wallet.AppendJSON(nil, s)) }
 
 // Pay implements agent.Wallet.
 func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) (sale.Answer, error) {
+	send, err := c.Prepare(ctx, a, code)
+	if err != nil {
+		return sale.Answer{}, err
+	}
+	return send(ctx)
+}
+
+// Prepare implements agent.Preparer.
+func (c *Client) Prepare(ctx context.Context, a sale.Attempt, code sale.Credential) (func(context.Context) (sale.Answer, error), error) {
 	if a.Amount.Currency != currency || a.Amount.Minor <= 0 {
-		return sale.Answer{}, fmt.Errorf("pay %s at %s: amount %s cannot be paid here", a.ID, c.cfg.Ref.Name, a.Amount)
+		return nil, fmt.Errorf("pay %s at %s: amount %s cannot be paid here", a.ID, c.cfg.Ref.Name, a.Amount)
 	}
 	biz := c.payBiz(a, code)
 	defer secret.Zero(biz[:cap(biz)])
-	return c.ask(ctx, sale.OpPay, methodPay, a, biz)
+	request, err := c.request(methodPay, biz)
+	if err != nil {
+		secret.Zero(request[:cap(request)])
+		return nil, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	}
+	return func(ctx context.Context) (sale.Answer, error) {
+		return c.send(ctx, sale.OpPay, methodPay, a, request)
+	}, nil
 }
 
 // payBiz is a payment's biz_content. The caller wipes it.
@@ -141,12 +157,17 @@ func (c *Client) Warm(ctx context.Context) error { return c.link.Warm(ctx) }
 func (c *Client) Close() error { return c.link.Close() }
 
 func (c *Client) ask(ctx context.Context, op sale.Op, method string, a sale.Attempt, biz []byte) (sale.Answer, error) {
-	if err := ctx.Err(); err != nil {
+	request, err := c.request(method, biz)
+	if err != nil {
 		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
 	}
-	request, err := c.request(method, biz)
+	return c.send(ctx, op, method, a, request)
+}
+
+// send hands a request over, once, and wipes it.
+func (c *Client) send(ctx context.Context, op sale.Op, method string, a sale.Attempt, request []byte) (sale.Answer, error) {
 	defer secret.Zero(request[:cap(request)])
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
 	}
 	r := c.link.Do(ctx, http.MethodPost, request)

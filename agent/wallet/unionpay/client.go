@@ -45,29 +45,46 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 // Pay implements agent.Wallet. An accepted consumption is asked for at once, within the
 // same time: only a query says paid.
 func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) (sale.Answer, error) {
-	if err := ctx.Err(); err != nil {
-		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	send, err := c.Prepare(ctx, a, code)
+	if err != nil {
+		return sale.Answer{}, err
 	}
+	return send(ctx)
+}
+
+// Prepare implements agent.Preparer.
+func (c *Client) Prepare(ctx context.Context, a sale.Attempt, code sale.Credential) (func(context.Context) (sale.Answer, error), error) {
 	if a.Amount.Currency != currency || a.Amount.Minor <= 0 {
-		return sale.Answer{}, fmt.Errorf("pay %s at %s: amount %s cannot be paid here", a.ID, c.cfg.Ref.Name, a.Amount)
+		return nil, fmt.Errorf("pay %s at %s: amount %s cannot be paid here", a.ID, c.cfg.Ref.Name, a.Amount)
 	}
+	request, err := c.payRequest(a, code)
+	if err != nil {
+		secret.Zero(request[:cap(request)])
+		return nil, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	}
+	return func(ctx context.Context) (sale.Answer, error) {
+		defer secret.Zero(request[:cap(request)])
+		if err := ctx.Err(); err != nil {
+			return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+		}
+		return c.consume(ctx, a, request), nil
+	}, nil
+}
+
+// consume sends a consumption and, when it was accepted, the first query.
+func (c *Client) consume(ctx context.Context, a sale.Attempt, request []byte) sale.Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Clock.Answer)
 	defer cancel()
-	request, err := c.payRequest(a, code)
-	defer secret.Zero(request[:cap(request)])
-	if err != nil {
-		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
-	}
 	ans := c.judge(sale.OpPay, c.link.Do(ctx, http.MethodPost, request))
 	if ans.Outcome != sale.OutPaying || ans.Code != respDone || ans.Order != a.ID {
-		return ans, nil
+		return ans
 	}
 	asked, err := c.Query(ctx, a)
 	if err != nil || asked.Outcome != sale.OutPaid {
 		// Not yet, or no word: the consumption's own answer stands, and the till asks again.
-		return ans, nil
+		return ans
 	}
-	return asked, nil
+	return asked
 }
 
 // Query implements agent.Wallet.

@@ -99,15 +99,27 @@ func quote(s string) string { return string(wallet.AppendJSON(nil, s)) }
 
 // Pay implements agent.Wallet.
 func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) (sale.Answer, error) {
-	if err := ctx.Err(); err != nil {
-		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
-	}
-	request, err := c.payRequest(a, code)
-	defer secret.Zero(request[:cap(request)])
+	send, err := c.Prepare(ctx, a, code)
 	if err != nil {
-		return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+		return sale.Answer{}, err
 	}
-	return c.judge(sale.OpPay, c.link.Do(ctx, "POST", request)), nil
+	return send(ctx)
+}
+
+// Prepare implements agent.Preparer.
+func (c *Client) Prepare(ctx context.Context, a sale.Attempt, code sale.Credential) (func(context.Context) (sale.Answer, error), error) {
+	request, err := c.payRequest(a, code)
+	if err != nil {
+		secret.Zero(request[:cap(request)])
+		return nil, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+	}
+	return func(ctx context.Context) (sale.Answer, error) {
+		defer secret.Zero(request[:cap(request)])
+		if err := ctx.Err(); err != nil {
+			return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
+		}
+		return c.judge(sale.OpPay, c.link.Do(ctx, "POST", request)), nil
+	}, nil
 }
 
 // Query implements agent.Wallet.
