@@ -24,6 +24,7 @@ type desk struct {
 	attached  chan string // ServiceIDs that wait for another's payment
 	gone      chan string // ServiceIDs whose wait was given up
 	codes     []string    // codes that points of sale sent
+	slowAbort chan string // when set, an Abort says so here and waits for a word
 	now       time.Time
 }
 
@@ -164,13 +165,6 @@ func (d *desk) end(e sale.Ending) {
 	close(p.ended)
 }
 
-// finish ends the open payment without an attempt.
-func (d *desk) finish(e sale.Ending) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.end(e)
-}
-
 func (d *desk) Reverse(ctx context.Context, r agent.ReverseRequest) (agent.Reply, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -207,7 +201,15 @@ func (d *desk) Status(_ context.Context, ref sale.MessageKey) (agent.StatusOf, a
 	return agent.StatusKnown, reply, nil
 }
 
-func (d *desk) Abort(_ context.Context, ref sale.MessageKey, _ string) error {
+func (d *desk) Abort(ctx context.Context, ref sale.MessageKey, _ string) error {
+	if d.slowAbort != nil {
+		d.slowAbort <- ref.ServiceID
+		select {
+		case <-d.slowAbort:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.known[ref]

@@ -140,8 +140,9 @@ func (p *player) payment(st step) {
 		basket = "T1"
 	}
 	r := payRequest(st.ServiceID, basket, st.Amount.String())
+	atOnce := p.ended[st.ServiceID] || p.shop.desk.Busy()
 	answer := ask(func(ctx context.Context) (posclient.Answer, error) { return p.client.Pay(ctx, r) })
-	if p.ended[st.ServiceID] || p.shop.desk.Busy() {
+	if atOnce {
 		p.answers = append(p.answers, within(p.t, answer, "the answer to Payment "+st.ServiceID))
 		return
 	}

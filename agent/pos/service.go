@@ -237,6 +237,9 @@ func (s *Server) abort(ctx context.Context, a *answer, q *request) string {
 	}
 	reason, _ := q.body().At("AbortReason").Text()
 	key := sale.MessageKey{SaleID: ref.SaleID, POIID: ref.POIID, ServiceID: ref.ServiceID}
+	// Some points of sale do not stay for the answer: the abort counts all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Limits.Answer)
+	defer cancel()
 	if err := s.o.Till.Abort(ctx, key, clip(reason)); err != nil {
 		s.o.Log.Error("POS abort failed", "service", h.ServiceID, "cause", err)
 		a.failure(h, &nexo.Error{Condition: nexo.UnavailableService, Text: "the abort could not be recorded"})

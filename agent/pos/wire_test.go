@@ -74,6 +74,29 @@ func inFakeTime(t *testing.T, f func(t *testing.T, s *shop)) {
 
 const onePayment = `{"SaleToPOIRequest":{"MessageHeader":{"ProtocolVersion":"3.0","MessageClass":"Service","MessageCategory":"Payment","MessageType":"Request","ServiceID":"1","SaleID":"POS-1","POIID":"` + poiID + `"},"PaymentRequest":{"SaleData":{"SaleTransactionID":{"TransactionID":"T1","TimeStamp":"x"}},"PaymentTransaction":{"AmountsReq":{"Currency":"CNY","RequestedAmount":12.8}}}}}`
 
+const oneAbort = `{"SaleToPOIRequest":{"MessageHeader":{"ProtocolVersion":"3.0","MessageClass":"Service","MessageCategory":"Abort","MessageType":"Request","ServiceID":"2","SaleID":"POS-1","POIID":"` + poiID + `"},"AbortRequest":{"MessageReference":{"ServiceID":"1"}}}}`
+
+// TestAbortOfAClientThatDoesNotStay has the point of sale hang up before its Abort is done.
+func TestAbortOfAClientThatDoesNotStay(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *shop) {
+		go io.Copy(io.Discard, s.post(onePayment))
+		<-s.desk.armed
+		s.desk.slowAbort = make(chan string)
+		c := s.post(oneAbort)
+		<-s.desk.slowAbort
+		c.NetConn().Close()
+		synctest.Wait()
+		select {
+		case s.desk.slowAbort <- "go on":
+		case <-time.After(time.Second):
+		}
+		synctest.Wait()
+		if s.desk.Busy() {
+			t.Error("the abort was dropped with its client")
+		}
+	})
+}
+
 func TestWaitingAnswerIsSpaces(t *testing.T) {
 	inFakeTime(t, func(t *testing.T, s *shop) {
 		begun := time.Now()
@@ -121,7 +144,6 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 			}
 			return resp
 		}
-		abort := `{"SaleToPOIRequest":{"MessageHeader":{"ProtocolVersion":"3.0","MessageClass":"Service","MessageCategory":"Abort","MessageType":"Request","ServiceID":"2","SaleID":"POS-1","POIID":"` + poiID + `"},"AbortRequest":{"MessageReference":{"ServiceID":"1"}}}}`
 		first := send(onePayment)
 		<-s.desk.armed
 		s.desk.shows("success")
@@ -129,7 +151,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 			t.Fatalf("got %q, %v", got, err)
 		}
 		time.Sleep(3 * defaultWrite)
-		second := send(abort)
+		second := send(oneAbort)
 		if got, err := io.ReadAll(second.Body); err != nil || second.StatusCode != 200 || len(got) != 0 {
 			t.Fatalf("got %d %q, %v", second.StatusCode, got, err)
 		}
