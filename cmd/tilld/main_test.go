@@ -198,7 +198,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// start runs the daemon until the test ends and returns once it said ready.
+// start runs the daemon until the test ends and returns once it is ready and has its scanner.
 func (s *shop) start() *running {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -218,6 +218,8 @@ func (s *shop) start() *running {
 	if err := json.Unmarshal(line[:n], &r.Addresses); err != nil {
 		s.t.Fatalf("ready line %q: %v", line[:n], err)
 	}
+	// Ready waits for no device; a sale does not wait for one either.
+	eventually(s.t, "the scanner is open", func() bool { return strings.Contains(r.log.String(), `"msg":"scanner open"`) })
 	return r
 }
 
