@@ -215,9 +215,12 @@ func (w *wallet) Warm(context.Context) error {
 	return nil
 }
 
-func (w *wallet) Pay(_ context.Context, a sale.Attempt, c sale.Credential) (sale.Answer, error) {
+func (w *wallet) Pay(ctx context.Context, a sale.Attempt, c sale.Credential) (sale.Answer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return sale.Answer{}, err
+	}
 	if w.down {
 		return sale.Answer{NotSent: true, Cause: "connection refused"}, nil
 	}

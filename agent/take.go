@@ -218,6 +218,7 @@ func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan
 	// The last moment at which an abort costs nothing.
 	select {
 	case ask := <-pm.aborts:
+		giveUp(send)
 		err := pm.finish(ctx, sale.EndAborted, endingText(sale.EndAborted), both(turn("abort"), move(sale.Declined, sale.EvNotSent, nil)))
 		close(ask.ack)
 		return "", err
@@ -248,10 +249,18 @@ func (pm *payment) makeDurable(ctx context.Context, a sale.Attempt, cred sale.Cr
 		}
 	}
 	if err := <-durable; err != nil {
+		giveUp(send)
 		return nil, err
 	}
 	pm.t.markSeen(a.CodeMAC)
 	return send, nil
+}
+
+// giveUp wipes a prepared request that is not going to be sent.
+func giveUp(send Send) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, _ = send(over) // the error is that of the context
 }
 
 // send waits for the wallet's answer. An abort that comes meanwhile makes the intent undo

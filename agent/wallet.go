@@ -45,9 +45,9 @@ type Contract struct {
 type Send = func(ctx context.Context) (sale.Answer, error)
 
 // Preparer is a Wallet that can do the slow part of Pay, the signature, before the attempt
-// is durable, so that both happen at the same time. Prepare hands no byte to the kernel; a
-// Send that is never called sent nothing. The credential may be wiped only after Send
-// returned or was given up.
+// is durable, so that both happen at the same time. Prepare hands no byte to the kernel and
+// keeps nothing of the credential but the request itself, which Send wipes. A Send must be
+// called once: with a context that is over it sends nothing, wipes, and returns an error.
 type Preparer interface {
 	Prepare(ctx context.Context, a sale.Attempt, c sale.Credential) (Send, error)
 }
