@@ -169,6 +169,23 @@ func (t *Till) commit(ctx context.Context, puts ...queue.Put) error {
 	return err
 }
 
+// saveIfRoom is save for a payment that sent nothing: out of space its end is told all the
+// same, and a crash forgets only that nothing happened.
+func (pm *payment) saveIfRoom(ctx context.Context, edit change) error {
+	err := pm.save(ctx, edit)
+	if !errors.Is(err, queue.ErrSpace) {
+		return err
+	}
+	pm.writing.Lock()
+	defer pm.writing.Unlock()
+	next := pm.record()
+	if _, err := edit(&next); err != nil {
+		return err
+	}
+	pm.publish(next)
+	return nil
+}
+
 // paymentPut encodes a payment's record.
 func paymentPut(p sale.Payment) (queue.Put, error) {
 	value, err := json.Marshal(p)
@@ -194,7 +211,9 @@ type storedReply struct {
 	Why       string      `json:"why,omitempty"`
 	Reply     []byte      `json:"reply,omitempty"`
 	Tombstone string      `json:"tombstone,omitempty"` // "abort" or "status"
-	At        time.Time   `json:"at"`
+	// Asked is the request itself while it waits for its reply.
+	Asked *sale.Asked `json:"asked,omitempty"`
+	At    time.Time   `json:"at"`
 }
 
 func replyPut(k sale.MessageKey, r storedReply) (queue.Put, error) {
@@ -213,7 +232,11 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	at := t.o.Wall().Round(0)
 	replies := map[sale.MessageKey][]byte{}
 	first := false
-	err := pm.mustSave(ctx, func(p *sale.Payment) (puts []queue.Put, err error) {
+	save := pm.mustSave
+	if len(pm.record().Attempts) == 0 {
+		save = pm.saveIfRoom
+	}
+	err := save(ctx, func(p *sale.Payment) (puts []queue.Put, err error) {
 		if decide != nil {
 			if puts, err = decide(p); err != nil {
 				return nil, err

@@ -93,6 +93,10 @@ func (t *Till) recall(key string, r storedReply) {
 	if len(parts) != 3 {
 		return
 	}
+	if r.Asked != nil && r.Reply == nil {
+		t.recallWaiting(r)
+		return
+	}
 	k := sale.MessageKey{SaleID: parts[0], POIID: parts[1], ServiceID: parts[2]}
 	t.byKey[k] = &entry{
 		hash: r.Hash, asked: sale.Asked{SaleID: k.SaleID, POIID: k.POIID, ServiceID: k.ServiceID, Hash: r.Hash},

@@ -23,6 +23,7 @@ type entry struct {
 	ending    sale.Ending
 	why       string
 	at        time.Time // of a refusal or a tombstone
+	kept      bool      // that it waits is durable, or about to be
 }
 
 // replayFor is how long a request is remembered (nexo: a ServiceID is unique for 48 h).
@@ -42,6 +43,8 @@ func (t *Till) Pay(ctx context.Context, r PayRequest) (Reply, error) {
 			return t.replyTo(e, r.Asked), nil
 		}
 		t.begin(fresh, r.Code)
+	} else {
+		t.keep(ctx, e)
 	}
 	return t.await(ctx, e, r.Asked)
 }
@@ -363,8 +366,9 @@ func (t *Till) Reverse(ctx context.Context, r ReverseRequest) (Reply, error) {
 				return Reply{}, err
 			}
 		} else {
-			t.giveBack(pm)
+			t.giveBack(pm, e)
 		}
+		t.keep(ctx, e)
 	}
 	return t.await(ctx, e, r.Asked)
 }
@@ -428,11 +432,11 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 }
 
 // giveBack starts the owner goroutine that reverses a paid payment, once.
-func (t *Till) giveBack(pm *payment) {
+func (t *Till) giveBack(pm *payment, e *entry) {
 	t.mu.Lock()
 	ctx := t.ctx
 	first := !pm.givingBack && pm.p.Current().State == sale.Paid
-	pm.givingBack = pm.givingBack || first
+	pm.givingBack, e.kept = pm.givingBack || first, e.kept || first
 	if pm.p.Current().State == sale.Reversed || pm.p.Current().State == sale.ReversedRefunded {
 		closeOnce(pm.reversed)
 	}
@@ -441,7 +445,7 @@ func (t *Till) giveBack(pm *payment) {
 		return
 	}
 	t.wg.Go(func() {
-		err := pm.mustSave(ctx, turn("reversal"))
+		err := pm.mustSave(ctx, pm.giveBackFor(e))
 		if err == nil {
 			err = pm.pursue(ctx)
 		}

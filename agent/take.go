@@ -46,6 +46,7 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 	}
 	// The document's digits, HMACed, once a code looked like an ID number.
 	var document string
+	var last refusal
 	reason := ""
 	for bad := 0; ; {
 		if bad >= maxPresentations || len(pm.record().Attempts) >= sale.MaxAttempts {
@@ -68,6 +69,10 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 			}
 			return pm.finishUnsent(ctx, out.ending, out.why)
 		}
+		if out.refused != "" && last.again(out.mac) {
+			scan.Text.Wipe()
+			continue
+		}
 		if out.refused != "" {
 			scan.Text.Wipe()
 			t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: out.refused})
@@ -81,6 +86,23 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 		}
 		reason, bad = again, bad+1
 	}
+}
+
+// refusal is the code that was refused last. A code that lies under the scanner is read
+// again and again: that is one presentation.
+type refusal struct {
+	mac string
+	at  time.Time
+}
+
+// sameFor is how long a refused code that is read again counts as lying there.
+const sameFor = 2 * time.Second
+
+func (r *refusal) again(mac []byte) bool {
+	now := time.Now()
+	same := r.mac == string(mac) && now.Sub(r.at) < sameFor
+	r.mac, r.at = string(mac), now
+	return same
 }
 
 // operatorConfirms waits for the operator where the amount is above the ceiling.

@@ -72,6 +72,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 			reply := d.ask("1", "A", 100)
 			for _, s := range c.scans {
 				d.mustScan(s)
+				time.Sleep(3 * time.Second)
 			}
 			d.want(reply, c.ending, time.Second)
 			if len(d.wechat.pays)+len(d.alipay.pays) != 0 {
@@ -82,11 +83,21 @@ func TestRefusedBeforeSending(t *testing.T) {
 	bubble(t, "a code that looks like an ID number: once more, then as what it is", func(t *testing.T, d *desk) {
 		d.ask("1", "A", 100)
 		for _, want := range []string{"id-number-shape", "id-number"} {
+			time.Sleep(3 * time.Second)
 			d.mustScan("110101199003070003")
 			if s := d.till.Screen(); s.Kind != agent.ScreenFresh || s.Reason != want {
 				t.Errorf("screen %+v, want the reason %s", s, want)
 			}
 		}
+	})
+	bubble(t, "a goods code left under the scanner is one presentation", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		for range 50 {
+			d.mustScan("6901234567892")
+			time.Sleep(100 * time.Millisecond)
+		}
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
 	})
 	bubble(t, "nobody shows a code", func(t *testing.T, d *desk) {
 		d.want(d.ask("1", "A", 100), sale.EndCancelled, 2*time.Minute)
@@ -124,9 +135,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 		reply := d.ask("1", "A", 100)
 		d.journal.fill(true)
 		d.mustScan(d.wechatCode())
-		d.quiet(reply, time.Second)
-		d.journal.fill(false)
-		d.want(reply, sale.EndNoSpace, 5*time.Second)
+		d.want(reply, sale.EndNoSpace, 100*time.Millisecond)
 		if len(d.wechat.pays) != 0 {
 			t.Error("sent without a durable record")
 		}
