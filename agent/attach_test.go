@@ -1,0 +1,87 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/sale"
+)
+
+// A request that waits for a payment that another one began must be on record before a
+// power cut: "not found" would be told while the payment goes on.
+func TestAttachedOverARestart(t *testing.T) {
+	status := func(d *desk, service, transaction string) (agent.StatusOf, agent.Reply) {
+		st, r, err := d.till.Status(d.t.Context(), asked(service, transaction).Key())
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		return st, r
+	}
+	bubble(t, "asked again under a new number, killed, then found paid", func(t *testing.T, d *desk) {
+		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
+			o.exists = true
+			return d.wechat.answer(o, sale.OutPaying), true
+		}
+		d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		d.ask("2", "A", 100)
+		d.restart()
+		if st, _ := status(d, "2", "A"); st != agent.StatusInProgress {
+			t.Errorf("status %v of the second number, want in progress", st)
+		}
+		d.wechat.set(func() { d.wechat.orders[d.wechat.pays[0]].charged = 100 })
+		second := d.want(d.ask("2", "A", 100), sale.EndPaid, time.Minute)
+		d.restart()
+		if st, r := status(d, "2", "A"); st != agent.StatusKnown || !bytes.Equal(r.Bytes, second.Bytes) {
+			t.Errorf("status %v %q, want the answer %q", st, r.Bytes, second.Bytes)
+		}
+		d.wantNet(d.wechat, 100)
+	})
+	bubble(t, "asked again before the code was shown", func(t *testing.T, d *desk) {
+		d.ask("1", "A", 100)
+		d.ask("2", "A", 100)
+		d.restart()
+		if st, _ := status(d, "2", "A"); st != agent.StatusNotFound {
+			t.Errorf("status %v, want not found: nothing was sent", st)
+		}
+	})
+	bubble(t, "told the end of a payment whose answer was lost", func(t *testing.T, d *desk) {
+		ctx, hangUp := context.WithCancel(t.Context())
+		d.askCtx(ctx, "1", "A", 100)
+		d.mustScan(d.wechatCode())
+		hangUp()
+		told := d.want(d.ask("2", "A", 100), sale.EndPaid, time.Second)
+		d.restart()
+		if st, r := status(d, "2", "A"); st != agent.StatusKnown || !bytes.Equal(r.Bytes, told.Bytes) {
+			t.Errorf("status %v %q after %q was told", st, r.Bytes, told.Bytes)
+		}
+	})
+	bubble(t, "killed while a paid payment is given back", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		p := d.want(reply, sale.EndPaid, time.Second).Payment
+		d.wechat.onReverse = func(*order) (sale.Answer, bool) { return sale.Answer{Cause: "no answer"}, true }
+		for _, service := range []string{"8", "9"} {
+			till := d.till
+			go till.Reverse(context.Background(), agent.ReverseRequest{Asked: asked(service, "R"), Payment: p.ID})
+		}
+		time.Sleep(20 * time.Second)
+		d.restart()
+		for _, service := range []string{"8", "9"} {
+			if st, _ := status(d, service, "R"); st != agent.StatusInProgress {
+				t.Errorf("status %v of reversal %s, want in progress", st, service)
+			}
+		}
+		d.wechat.set(func() { d.wechat.onReverse = nil })
+		time.Sleep(3 * time.Minute)
+		for _, service := range []string{"8", "9"} {
+			if st, r := status(d, service, "R"); st != agent.StatusKnown || r.Ending != sale.EndReversed {
+				t.Errorf("status %v, ending %q of reversal %s", st, r.Ending, service)
+			}
+		}
+		d.wantNet(d.wechat, 0)
+	})
+}
