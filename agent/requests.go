@@ -488,6 +488,11 @@ func (t *Till) Settle(ctx context.Context, payment string, paid bool) error {
 	if err := pm.finish(ctx, ending, "decided by an operator", move(to, sale.EvOperator, nil)); err != nil {
 		return fmt.Errorf("settle %s: %w", payment, err)
 	}
+	if !paid {
+		t.mu.Lock()
+		closeOnce(pm.reversed)
+		t.mu.Unlock()
+	}
 	t.o.Health.Clear("manual", p.Current().ID)
 	t.o.Health.Clear("stopped", "")
 	t.checkStanding()
