@@ -15,7 +15,7 @@ func (pm *payment) pursue(ctx context.Context) error {
 	t := pm.t
 	p := pm.record()
 	c := t.contracts[p.Current().Contract.Slot]
-	if c == nil || c.Ref.Wallet != p.Current().Contract.Wallet || c.Ref.Merchant != p.Current().Contract.Merchant {
+	if c == nil || !samePlace(c.Ref, p.Current().Contract) {
 		t.o.Health.Set(health.Cause{Code: "contract-dropped", Subject: p.Current().Contract.Name, Severity: health.Closed,
 			Text: fmt.Sprintf("order %s is open at a contract that the configuration no longer has", p.Current().ID),
 			Hint: "put the contract back with its old slot, merchant and keys until nothing is open in it"})
@@ -37,6 +37,13 @@ func (pm *payment) pursue(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// samePlace reports whether a contract still stands for the account and the server that an
+// attempt was begun with. Its name and its key may have changed.
+func samePlace(now, pinned sale.ContractRef) bool {
+	now.Name, now.KeyID = pinned.Name, pinned.KeyID
+	return now == pinned
 }
 
 // age is how long ago the attempt was sent by the wall clock, zero while that is not trusted.

@@ -114,7 +114,8 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	for _, order := range t.manual {
 		t.alarm("manual", order, "the outcome is not known: the wallet's bill or an operator must decide")
 	}
-	if err := t.rebuildDoubts(ctx); err != nil {
+	all, err := t.rebuildDoubts(ctx)
+	if err != nil {
 		return err
 	}
 	t.mu.Lock()
@@ -124,7 +125,7 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	for _, pm := range resume {
 		t.wg.Go(func() { pm.closeOut(ctx, pm.takeUp(ctx)) })
 	}
-	return t.takeUpGaps(ctx)
+	return t.takeUpGaps(ctx, all)
 }
 
 // takeUp goes on with a payment found at start-up. A code is never sent again.
@@ -142,18 +143,25 @@ func (pm *payment) takeUp(ctx context.Context) error {
 	return pm.pursue(ctx)
 }
 
-// rebuildDoubts puts every order in doubt on record again.
-func (t *Till) rebuildDoubts(ctx context.Context) error {
+// rebuildDoubts puts every order in doubt on record again. It reports whether all could be.
+func (t *Till) rebuildDoubts(ctx context.Context) (all bool, err error) {
+	all = true
 	for _, order := range t.o.Recovery.Doubt {
-		pm := t.rebuildDoubt(order)
+		pm, ok := t.rebuildDoubt(order)
+		if !ok {
+			all = false
+			t.o.Health.Set(health.Cause{Code: "contract-dropped", Subject: order, Severity: health.Closed,
+				Text: fmt.Sprintf("order %s was begun at a contract that the configuration no longer has", order),
+				Hint: "put the contract back in its old slot, with its merchant and keys, until nothing is open in it"})
+		}
 		if pm == nil {
 			continue
 		}
 		if err := pm.mustSave(ctx, asItIs); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // asItIs is the change that makes a record durable without changing it.
@@ -161,27 +169,31 @@ func asItIs(*sale.Payment) ([]queue.Put, error) { return nil, nil }
 
 // rebuildDoubt makes a payment of an order id that the witness names and the journal lacks:
 // it was in the very batch that was lost, so nobody was told anything about it. It is asked
-// about and undone. It returns nil where an older version is on record, and is pursued.
-func (t *Till) rebuildDoubt(order string) *payment {
+// about and undone. There is nothing to make where an older version is on record and pursued;
+// ok is false where nobody can be asked.
+func (t *Till) rebuildDoubt(order string) (pm *payment, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byOrder[order] != nil {
-		return nil
+		return nil, true
 	}
 	id, n, slot, err := sale.ParseOrderID(order)
+	if err != nil {
+		t.o.Log.Error("an order in doubt is none of ours", "order", order)
+		return nil, true
+	}
 	c := t.contracts[slot]
-	if err != nil || c == nil {
-		t.o.Log.Error("lost order cannot be asked about", "order", order, "slot", slot)
-		return nil
+	if c == nil {
+		return nil, false
 	}
 	p := sale.Payment{Version: 1, ID: id, Intent: sale.Undo, UndoneBy: "operator", Begun: t.o.Wall().Round(0), Amount: sale.Amount{Currency: "CNY", Exponent: 2}}
 	p.Attempts = []sale.Attempt{{ID: order, N: n, Contract: c.Ref, Amount: p.Amount, SentAt: p.Begun, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}}
-	return t.adopt(p)
+	return t.adopt(p), true
 }
 
 // takeUpGaps asks about every order id that may have been lost. No new sale begins before
-// that is done; the journal reports the gaps at every start until then.
-func (t *Till) takeUpGaps(ctx context.Context) error {
+// that is done; the journal reports gaps and orders in doubt at every start until then.
+func (t *Till) takeUpGaps(ctx context.Context, doubtsDone bool) error {
 	since, err := t.lostSince(ctx)
 	if err != nil {
 		return err
@@ -189,8 +201,14 @@ func (t *Till) takeUpGaps(ctx context.Context) error {
 	t.mu.Lock()
 	t.recoveringUntil = since.Add(replayFor)
 	t.mu.Unlock()
-	if !t.o.Recovery.Lost {
+	recovered := func() error {
+		if !doubtsDone {
+			return nil
+		}
 		return t.o.Journal.Recovered(ctx)
+	}
+	if !t.o.Recovery.Lost {
+		return recovered()
 	}
 	t.o.Health.Set(health.Cause{Code: "recovery", Severity: health.Closed,
 		Text: "records were lost; the wallets are being asked about every order that may have been begun",
@@ -201,7 +219,7 @@ func (t *Till) takeUpGaps(ctx context.Context) error {
 				return
 			}
 		}
-		if err := t.o.Journal.Recovered(ctx); err != nil {
+		if err := recovered(); err != nil {
 			t.fail(err)
 			return
 		}

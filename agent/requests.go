@@ -421,7 +421,7 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 		return sale.EndNotAllowed, "this payment waits for an operator's decision"
 	case a.State == sale.Paid:
 		c := t.contracts[a.Contract.Slot]
-		if c == nil {
+		if c == nil || !samePlace(c.Ref, a.Contract) {
 			return sale.EndNotAllowed, "the contract of this payment is not configured any more"
 		}
 		if t.o.Wall().Sub(a.SentAt) > c.Clock.Window-c.Clock.WindowMargin {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent/queue"
-	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/cmd/tilld/internal/control"
 )
 
@@ -27,7 +26,6 @@ func (d *daemon) housekeeping(ctx context.Context) {
 	defer journal.Stop()
 	look := time.NewTicker(clockEvery)
 	defer look.Stop()
-	recovered := len(d.found.Doubt) == 0 && !d.found.Lost
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,34 +39,8 @@ func (d *daemon) housekeeping(ctx context.Context) {
 			if err := d.queue.Maintain(ctx); err != nil && ctx.Err() == nil {
 				d.log.Warn("look after the journal", "err", err)
 			}
-			if !recovered && d.onRecord() {
-				err := d.queue.Recovered(ctx)
-				recovered = err == nil
-				if err != nil && ctx.Err() == nil {
-					d.log.Warn("note that the lost records were asked about", "err", err)
-				}
-			}
 		}
 	}
-}
-
-// onRecord reports whether everything that the journal had lost is on record again.
-func (d *daemon) onRecord() bool {
-	for _, c := range d.health.Causes() {
-		if c.Code == "recovery" {
-			return false
-		}
-	}
-	for _, order := range d.found.Doubt {
-		id, _, _, err := sale.ParseOrderID(order)
-		if err != nil {
-			continue // nothing that this terminal could ask about
-		}
-		if _, err := d.queue.Get(queue.Payment, id); errors.Is(err, queue.ErrNotFound) {
-			return false
-		}
-	}
-	return true
 }
 
 // tillAnswers and journalAnswers are the parts of the watchdog's chain: they return only
