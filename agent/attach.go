@@ -34,7 +34,9 @@ func (t *Till) keep(ctx context.Context, e *entry) {
 	if err != nil {
 		// The wait goes on: without the record only a power cut makes a difference.
 		t.o.Log.Warn("a waiting request is not on record", "payment", r.Payment, "err", err)
+		return
 	}
+	t.emit(Event{Kind: "attached", Payment: r.Payment, Text: "the point of sale asked again, ServiceID " + e.asked.ServiceID})
 }
 
 // waiting is the record of a request that has no reply yet.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 
 	"github.com/tilld/tilld/cmd/tillsim/demo"
@@ -15,6 +16,8 @@ type demoCmd struct {
 	Break string `enum:",double-charge,lost-sale" default:"" placeholder:"KIND" help:"Plant an accident that the comparison must find: double-charge or lost-sale."`
 	Only  string `enum:",counter,doubt,crash" default:"" placeholder:"TILL" help:"Play on one of the three tills alone: counter, doubt or crash."`
 	Scale int    `default:"10" help:"Divide all clock tables by this."`
+	Storm int    `placeholder:"N" help:"Instead: N random stories, with faults, aborts and kills at odd moments."`
+	Seed  uint64 `placeholder:"N" help:"Make the same stories again. Default: drawn, and printed."`
 	JSON  bool   `name:"json" help:"Write the verdict as JSON."`
 }
 
@@ -24,7 +27,8 @@ HTTPS to the wallets, nexo from the point of sale; tilld is killed where the sto
 Writes DIR/pos.jsonl and DIR/ledger.jsonl, and ends with 0 only if both sides agree.
 
   tillsim demo
-  tillsim demo --break double-charge     must end with 1`
+  tillsim demo --break double-charge     must end with 1
+  tillsim demo --storm 100               stories that nobody thought of`
 }
 
 func (c demoCmd) Run(ctx context.Context, s streams) error {
@@ -36,8 +40,12 @@ func (c demoCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if c.Storm > 0 && c.Seed == 0 {
+		c.Seed = rand.Uint64()
+		fmt.Fprintf(s.errs, "seed %d\n", c.Seed)
+	}
 	progress, done := progressLine(s.errs)
-	played, err := demo.Run(ctx, demo.Options{Tilld: tilld, Dir: dir, Break: c.Break, Only: c.Only, Scale: c.Scale, Progress: progress})
+	played, err := demo.Run(ctx, demo.Options{Tilld: tilld, Dir: dir, Break: c.Break, Only: c.Only, Scale: c.Scale, Storm: c.Storm, Seed: c.Seed, Progress: progress})
 	done()
 	if err != nil {
 		return err

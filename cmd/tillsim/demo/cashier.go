@@ -78,6 +78,7 @@ type request struct {
 	service string
 	kind    verdict.Kind
 	payment string // of a Reversal: what is given back
+	status  bool   // asks about an earlier request
 	want    wanted
 	hangUp  context.CancelFunc // the point of sale loses patience
 	done    chan struct{}
@@ -98,11 +99,15 @@ func (c *cashier) pay(ctx context.Context, b basket, service string, w wanted) *
 	return r
 }
 
-// status asks what became of an earlier Payment.
+// status asks what became of an earlier Payment or Reversal.
 func (c *cashier) status(ctx context.Context, of *request, w wanted) *request {
-	r := &request{basket: of.basket, service: of.service, kind: verdict.KindStatus, want: w}
+	r := &request{basket: of.basket, service: of.service, kind: verdict.KindStatus, status: true, want: w}
+	ref := posclient.Reference{ServiceID: of.service}
+	if of.kind == verdict.KindReversal {
+		r.kind, r.payment, ref.Category = of.kind, of.payment, "Reversal"
+	}
 	c.send(ctx, r, func(ctx context.Context) (posclient.Answer, error) {
-		return c.pos.Status(ctx, c.service(), posclient.Reference{ServiceID: of.service})
+		return c.pos.Status(ctx, c.service(), ref)
 	})
 	return r
 }
@@ -144,7 +149,7 @@ func (c *cashier) told(r *request) (verdict.Told, error) {
 	if r.err != nil || a.Result == "" {
 		return t, nil
 	}
-	if r.kind != verdict.KindStatus {
+	if !r.status {
 		sum := sha256.Sum256(a.Raw)
 		t.Digest = hex.EncodeToString(sum[:])
 	} else if a.Repeated != nil {

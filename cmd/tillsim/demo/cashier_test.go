@@ -34,19 +34,22 @@ func TestTold(t *testing.T) {
 			with(func(v *verdict.Told) { v.Result, v.Condition, v.Payment = "Failure", "Refusal", "P1" })},
 		{"no connection", request{kind: verdict.KindPayment, err: errors.New("reset"), answer: posclient.Answer{Result: "Success"}}, base},
 		{"an answer without a result", request{kind: verdict.KindPayment, answer: posclient.Answer{HTTP: 400}}, base},
-		{"status with the stored answer", request{kind: verdict.KindStatus, answer: posclient.Answer{Result: "Success", Raw: []byte(statusJSON),
+		{"status with the stored answer", request{kind: verdict.KindStatus, status: true, answer: posclient.Answer{Result: "Success", Raw: []byte(statusJSON),
 			Repeated: &posclient.Answer{Result: "Success", POITransactionID: "P1"}}},
 			with(func(v *verdict.Told) {
 				v.Kind, v.Result, v.Payment, v.Authorized = verdict.KindStatus, "Success", "P1", &b.amount
 			})},
-		{"status with a stored failure", request{kind: verdict.KindStatus, answer: posclient.Answer{Result: "Success", Raw: []byte(statusJSON),
+		{"status with a stored failure", request{kind: verdict.KindStatus, status: true, answer: posclient.Answer{Result: "Success", Raw: []byte(statusJSON),
 			Repeated: &posclient.Answer{Result: "Failure", ErrorCondition: "Cancel", POITransactionID: "P1"}}},
 			with(func(v *verdict.Told) {
 				v.Kind, v.Result, v.Condition, v.Payment = verdict.KindStatus, "Failure", "Cancel", "P1"
 			})},
-		{"status in progress", request{kind: verdict.KindStatus, answer: posclient.Answer{Result: "Failure", ErrorCondition: "InProgress", Raw: []byte(`{}`)}},
+		{"status in progress", request{kind: verdict.KindStatus, status: true, answer: posclient.Answer{Result: "Failure", ErrorCondition: "InProgress", Raw: []byte(`{}`)}},
 			with(func(v *verdict.Told) { v.Kind, v.Result, v.Condition = verdict.KindStatus, "Failure", "InProgress" })},
 		{"reversal names the original", request{kind: verdict.KindReversal, payment: "P1", answer: posclient.Answer{Result: "Success", POITransactionID: "R9", Raw: []byte(`{}`)}},
+			with(func(v *verdict.Told) { v.Kind, v.Result, v.Payment = verdict.KindReversal, "Success", "P1" })},
+		{"status of a reversal", request{kind: verdict.KindReversal, status: true, payment: "P1", answer: posclient.Answer{Result: "Success", Raw: []byte(`{}`),
+			Repeated: &posclient.Answer{Result: "Success", POITransactionID: "P1"}}},
 			with(func(v *verdict.Told) { v.Kind, v.Result, v.Payment = verdict.KindReversal, "Success", "P1" })},
 	}
 	for _, tt := range tests {
@@ -56,7 +59,7 @@ func TestTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if hasDigest := got.Digest != ""; hasDigest != (got.Result != "" && got.Kind != verdict.KindStatus) {
+			if hasDigest := got.Digest != ""; hasDigest != (got.Result != "" && !tt.r.status) {
 				t.Errorf("digest %q for %s", got.Digest, got.Answer())
 			}
 			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(verdict.Told{}, "At", "Digest")); diff != "" {

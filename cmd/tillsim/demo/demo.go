@@ -39,11 +39,14 @@ const Scale = 10
 
 // Options says what to play.
 type Options struct {
-	Tilld    string // the daemon's program
-	Dir      string // where everything is written
-	Break    string // an accident to plant: DoubleCharge, LostSale, or none
-	Only     string // the name of the one till to play on; empty plays on all
-	Scale    int    // zero means Scale
+	Tilld string // the daemon's program
+	Dir   string // where everything is written
+	Break string // an accident to plant: DoubleCharge, LostSale, or none
+	Only  string // the name of the one till to play on; empty plays on all
+	Scale int    // zero means Scale
+	// Storm is a number of random stories to play instead of the scenarios; Seed makes them.
+	Storm    int
+	Seed     uint64
 	Progress func(done, all int, name string)
 }
 
@@ -59,7 +62,11 @@ func Run(ctx context.Context, o Options) ([]verdict.Difference, error) {
 	if o.Scale < 1 {
 		o.Scale = Scale
 	}
-	all, err := withAccident(lanes(), o.Break)
+	all := lanes()
+	if o.Storm > 0 {
+		all = storm(o.Storm, o.Seed)
+	}
+	all, err := withAccident(all, o.Break)
 	if err != nil {
 		return nil, err
 	}

@@ -69,11 +69,15 @@ func (p *play) sell(b basket, w wanted) *request {
 // armed waits until the till takes a code for the basket: its screen shows the amount and
 // the scanner's gate is open.
 func (p *play) armed(b basket) {
-	h := p.await("the scanner to be armed for "+b.amount.String(), func(h rig.Happening) bool {
-		return h.Event != nil && h.Event.Kind == "armed" && h.Event.Amount == b.amount.String()
-	})
+	h := p.await("the scanner to be armed for "+b.amount.String(), armedFor(b))
 	if p.err == nil {
 		p.payment = h.Event.Payment
+	}
+}
+
+func armedFor(b basket) func(rig.Happening) bool {
+	return func(h rig.Happening) bool {
+		return h.Event != nil && h.Event.Kind == "armed" && h.Event.Amount == b.amount.String()
 	}
 }
 
@@ -158,16 +162,17 @@ func (p *play) status(of *request, w wanted) *request {
 // reconcile is what a careful point of sale does after it lost a connection: it asks until
 // the answer is not "in progress" any more. Between two questions it waits for the till to
 // do something.
-func (p *play) reconcile(of *request, w wanted) {
+// It returns the final condition.
+func (p *play) reconcile(of *request, w wanted) (condition string) {
 	for p.err == nil {
 		mark := p.rig.Watch.Mark()
 		r := p.status(of, wanted{})
 		if p.err != nil {
-			return
+			break
 		}
 		if r.err == nil && r.answer.Result != "" && r.answer.ErrorCondition != verdict.InProgress {
 			p.status(of, w) // once more, held against what is expected
-			return
+			return r.answer.ErrorCondition
 		}
 		ctx, cancel := context.WithTimeout(p.ctx, time.Second)
 		_, _, err := p.rig.Watch.Await(ctx, mark, "anything", func(rig.Happening) bool { return true })
@@ -176,6 +181,7 @@ func (p *play) reconcile(of *request, w wanted) {
 			p.fail("%w", err)
 		}
 	}
+	return ""
 }
 
 // inject plants a fault for the next n requests it strikes.

@@ -67,6 +67,8 @@ func lanes() []lane {
 			{"kill -9 before the answer", killBeforeAnswer},
 			{"kill -9 while reversing", killReversing},
 			{"kill -9, then the ServiceID again", killThenRepeat},
+			{"kill -9 during a POS reversal", killGivingBack},
+			{"kill -9 after a second ServiceID", killAskedAgain},
 			{"order number already used", numberUsed},
 		}},
 	}
@@ -300,6 +302,44 @@ func killThenRepeat(p *play) {
 	if p.err == nil {
 		p.told(p.cashier.pay(p.ctx, b, r.service, successAnswer))
 	}
+}
+
+// killGivingBack: the till dies while it gives a paid payment back; the point of sale asks
+// what became of its Reversal.
+func killGivingBack(p *play) {
+	r := p.sell(p.basket(), wanted{"Success", verdict.Refunded})
+	p.showFresh(wallettest.Alipay)
+	p.told(r)
+	p.inject(wallettest.Alipay, wallettest.Fault{Kind: wallettest.Hold, On: sale.OpReverse}, 1)
+	seen := p.walletEvents()
+	if p.err != nil {
+		return
+	}
+	back := p.cashier.reverse(p.ctx, r, lost)
+	p.awaitWallet(seen, sale.OpReverse, "done")
+	p.killAndRestart()
+	p.told(back)
+	p.reconcile(back, successAnswer)
+}
+
+// killAskedAgain: the point of sale has asked again under a new ServiceID when the till
+// dies; what it asks about afterwards is the new one.
+func killAskedAgain(p *play) {
+	p.inject(wallettest.WeChatPay, wallettest.Fault{Kind: wallettest.Confirm}, 1)
+	seen := p.walletEvents()
+	b := p.basket()
+	first := p.sell(b, lost)
+	p.showFresh(wallettest.WeChatPay)
+	order := p.awaitWallet(seen, sale.OpPay, "answered").Order
+	p.hangUp(first)
+	payment := p.payment
+	second := p.ask(b, lost)
+	p.payment = payment
+	p.event("attached")
+	p.killAndRestart()
+	p.do("confirm in the wallet", func(context.Context) error { return p.rig.World.Confirm(order) })
+	p.told(second)
+	p.reconcile(second, success)
 }
 
 // numberUsed: nobody can say what an order is worth whose number is not ours alone. The till

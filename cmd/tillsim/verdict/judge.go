@@ -70,12 +70,13 @@ type knowledge struct {
 func (p *payment) known() knowledge {
 	k := knowledge{undecided: true}
 	var back, backAsked bool // a Reversal's final word, and whether one is still open
+	reversal := ""
 	for _, t := range p.lines {
 		if t.Kind == KindReversal {
 			backAsked = !t.final()
 			back = back || t.Result == Success
 			k.progress = k.progress || t.Condition == InProgress
-			k.words += ", reversal " + t.Answer()
+			reversal = ", reversal " + t.Answer()
 			continue
 		}
 		if k.amount.Minor == 0 {
@@ -97,6 +98,7 @@ func (p *payment) known() knowledge {
 			k.words = t.Answer()
 		}
 	}
+	k.words += reversal
 	if back {
 		k.holds = false
 	} else if backAsked {

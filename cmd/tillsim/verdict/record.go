@@ -26,6 +26,7 @@ const (
 	Success    = "Success"
 	Failure    = "Failure"
 	InProgress = "InProgress"
+	NotFound   = "NotFound" // of a status: the request was never seen, and will be refused
 )
 
 // Told is one line of the points of sale's file: one request and what it brought.

@@ -131,7 +131,9 @@ func group(told []Told) []*payment {
 		}
 		// No answer at all: whatever its basket got is the answer.
 		if p == nil && !t.final() {
-			p = byBasket[t.basket()]
+			if p = byBasket[t.basket()]; p != nil && p.id == "" {
+				byService[t.service()] = p
+			}
 		}
 		if p == nil {
 			p = add("")
