@@ -2,7 +2,6 @@ package scanner
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/internal/secret"
 )
 
 const (
@@ -167,10 +167,7 @@ func (h *Hub) shut() (gate uint64) {
 
 // take delivers a scan that began to arrive at began, or says why not.
 func (h *Hub) take(began time.Time, s Scan) DropReason {
-	mac := hmac.New(sha256.New, h.key[:])
-	mac.Write(s.Text.Reveal())
-	var sum [sha256.Size]byte
-	mac.Sum(sum[:0])
+	sum := secret.MAC(h.key[:], s.Text.Reveal())
 
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -11,7 +11,6 @@ package nexocrypto
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha1"
@@ -160,9 +159,8 @@ func (k *Key) vector(nonce []byte) []byte {
 }
 
 func (k *Key) sum(plaintext []byte) []byte {
-	mac := hmac.New(sha256.New, k.mac.Reveal())
-	mac.Write(plaintext)
-	return mac.Sum(nil)
+	mac := secret.MAC(k.mac.Reveal(), plaintext) // a request may hold a payment code
+	return mac[:]
 }
 
 // Ring holds several keys, so that a passphrase can be changed while both are in use.
