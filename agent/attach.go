@@ -39,6 +39,33 @@ func (t *Till) keep(ctx context.Context, e *entry) {
 	t.emit(Event{Kind: "attached", Payment: r.Payment, Text: "the point of sale asked again, ServiceID " + e.asked.ServiceID})
 }
 
+// admitLate finds what a request means that was aborted, or asked about, before it arrived. It
+// never begins a payment. But "nothing is charged" would be a lie while its basket has a
+// payment that another request began: then it waits for that one, and an abort was meant for
+// it too. The caller holds mu.
+func (t *Till) admitLate(buried *entry, r PayRequest) *entry {
+	pm := t.sameBasket(r)
+	if pm == nil || !pm.p.Amount.Same(r.Amount) {
+		return &entry{asked: r.Asked, ending: sale.EndAborted, why: "this request was aborted or asked about before it arrived"}
+	}
+	e := &entry{hash: r.Asked.Hash, asked: r.Asked, pm: pm, late: buried.tombstone == "abort"}
+	pm.attached = append(pm.attached, r.Asked)
+	t.byKey[r.Asked.Key()] = e
+	return e
+}
+
+// abortLate carries out the abort that overtook its request.
+func (t *Till) abortLate(ctx context.Context, e *entry) error {
+	t.mu.Lock()
+	due := e.late && e.pm.p.Ending == sale.Undecided
+	e.late = false
+	t.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return t.askAbort(ctx, e.pm, "abort")
+}
+
 // waiting is the record of a request that has no reply yet.
 func (pm *payment) waiting(e *entry) storedReply {
 	return storedReply{Hash: e.hash, Payment: pm.record().ID, Reversal: e.reversal, Ending: e.ending, Asked: &e.asked, At: pm.t.o.Wall().Round(0)}

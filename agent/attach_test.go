@@ -85,3 +85,52 @@ func TestAttachedOverARestart(t *testing.T) {
 		d.wantNet(d.wechat, 0)
 	})
 }
+
+// An abort may overtake the request it means. If that request is a repeat for a basket whose
+// payment runs, "aborted" may be told only once nothing is charged.
+func TestAbortOvertakesARepeat(t *testing.T) {
+	confirming := func(d *desk) {
+		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
+			o.exists = true
+			return d.wechat.answer(o, sale.OutPaying), true
+		}
+		d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+	}
+	bubble(t, "the payment of its basket is undone", func(t *testing.T, d *desk) {
+		confirming(d)
+		if err := d.till.Abort(t.Context(), asked("2", "A").Key(), ""); err != nil {
+			t.Fatal(err)
+		}
+		second := d.ask("2", "A", 100)
+		select {
+		case r := <-second:
+			t.Fatalf("told %q while the order is open", r.Ending)
+		default:
+		}
+		d.want(second, sale.EndAborted, time.Minute)
+		if d.wechat.reverses == 0 {
+			t.Error("told aborted, and the order was left open")
+		}
+		d.wantNet(d.wechat, 0)
+	})
+	bubble(t, "asked about before it arrived: gets the basket's outcome", func(t *testing.T, d *desk) {
+		confirming(d)
+		if st, _, _ := d.till.Status(t.Context(), asked("2", "A").Key()); st != agent.StatusNotFound {
+			t.Fatalf("status %v", st)
+		}
+		second := d.ask("2", "A", 100)
+		d.wechat.set(func() { d.wechat.orders[d.wechat.pays[0]].charged = 100 })
+		d.want(second, sale.EndPaid, time.Minute)
+		d.wantNet(d.wechat, 100)
+	})
+	bubble(t, "another basket is refused as before", func(t *testing.T, d *desk) {
+		if err := d.till.Abort(t.Context(), asked("2", "B").Key(), ""); err != nil {
+			t.Fatal(err)
+		}
+		d.want(d.ask("2", "B", 100), sale.EndAborted, time.Second)
+		if len(d.wechat.pays) != 0 {
+			t.Errorf("sent %v", d.wechat.pays)
+		}
+	})
+}

@@ -24,6 +24,7 @@ type entry struct {
 	why       string
 	at        time.Time // of a refusal or a tombstone
 	kept      bool      // that it waits is durable, or about to be
+	late      bool      // it was aborted before it arrived: what it waits for is to be undone
 }
 
 // replayFor is how long a request is remembered (nexo: a ServiceID is unique for 48 h).
@@ -45,6 +46,9 @@ func (t *Till) Pay(ctx context.Context, r PayRequest) (Reply, error) {
 		t.begin(fresh, r.Code)
 	} else {
 		t.keep(ctx, e)
+		if err := t.abortLate(ctx, e); err != nil {
+			return Reply{}, err
+		}
 	}
 	return t.await(ctx, e, r.Asked)
 }
@@ -58,7 +62,7 @@ func (t *Till) admit(r PayRequest) (*entry, *payment) {
 	if e := t.byKey[k]; e != nil {
 		switch {
 		case e.tombstone != "":
-			return &entry{asked: r.Asked, ending: sale.EndAborted, why: "this request was aborted or asked about before it arrived"}, nil
+			return t.admitLate(e, r), nil
 		case e.reversal || !bytes.Equal(e.hash, r.Asked.Hash):
 			return &entry{asked: r.Asked, ending: sale.EndNotAllowed, why: "this ServiceID was used for another request"}, nil
 		}

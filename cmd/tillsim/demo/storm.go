@@ -118,6 +118,7 @@ func (s story) play(p *play) {
 	b := p.basket()
 	r := p.sell(b, wanted{})
 	asked := []*request{r}
+	armed := p.mark
 	p.showFresh(s.wallet)
 	begun := time.Now()
 	for p.err == nil {
@@ -141,7 +142,7 @@ func (s story) play(p *play) {
 		*what = -1
 	}
 	if s.pay.Kind == wallettest.CodeExpired && p.err == nil {
-		p.freshCode(r, b, s.wallet)
+		p.freshCode(r, b, s.wallet, armed)
 	}
 	p.settle(asked)
 	if s.giveBack && p.err == nil && r.answer.Result == verdict.Success {
@@ -190,8 +191,8 @@ func (p *play) until(r *request, moment time.Time) bool {
 	}
 }
 
-// freshCode shows another code if the till asks for one before it answers.
-func (p *play) freshCode(r *request, b basket, wallet string) {
+// freshCode shows another code if the till asks for one, after a mark, before it answers.
+func (p *play) freshCode(r *request, b basket, wallet string, armed int) {
 	timer := time.NewTimer(2 * time.Second)
 	defer timer.Stop()
 	again := make(chan struct{})
@@ -199,7 +200,7 @@ func (p *play) freshCode(r *request, b basket, wallet string) {
 	defer cancel()
 	go func() {
 		defer close(again)
-		_, _, err := p.rig.Watch.Await(ctx, p.mark, "a fresh code to be wanted", armedFor(b))
+		_, _, err := p.rig.Watch.Await(ctx, armed, "a fresh code to be wanted", armedFor(b))
 		if err == nil {
 			p.showFresh(wallet)
 		}
