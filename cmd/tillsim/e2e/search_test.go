@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -19,8 +20,13 @@ type needle struct {
 
 // pattern is one spelling of a needle, cut to what is the same wherever it stands.
 type pattern struct {
-	of, how string
-	bytes   []byte
+	of    needle
+	how   string
+	bytes []byte
+	// whole is where the needle begins, seen from a piece of it: a piece of what stands there
+	// whole is not counted again.
+	piece bool
+	whole int
 }
 
 // haystack searches a stream once for any number of patterns.
@@ -35,15 +41,7 @@ type haystack struct {
 func spell(needles []needle) *haystack {
 	h := &haystack{patterns: map[uint64][]pattern{}}
 	for _, n := range needles {
-		add := func(how string, b []byte) {
-			if len(b) < 8 {
-				return
-			}
-			h.first[binary.LittleEndian.Uint16(b)] = true
-			key := binary.LittleEndian.Uint64(b)
-			h.patterns[key] = append(h.patterns[key], pattern{n.name, how, b})
-			h.longest = max(h.longest, len(b))
-		}
+		add := func(how string, b []byte) { h.add(pattern{of: n, how: how, bytes: b}) }
 		add("raw", n.value)
 		back := slices.Clone(n.value)
 		slices.Reverse(back)
@@ -65,6 +63,31 @@ func spell(needles []needle) *haystack {
 	return h
 }
 
+// pieces are the beginning and the end of a needle that something tore apart.
+const pieces = 12
+
+// spellPieces is spell, and finds the beginning and the end of each needle as well.
+func spellPieces(needles []needle) *haystack {
+	h := spell(needles)
+	for _, n := range needles {
+		if end := len(n.value) - pieces; end > 0 {
+			h.add(pattern{of: n, how: "beginning", bytes: n.value[:pieces], piece: true})
+			h.add(pattern{of: n, how: "end", bytes: n.value[end:], piece: true, whole: end})
+		}
+	}
+	return h
+}
+
+func (h *haystack) add(p pattern) {
+	if len(p.bytes) < 8 {
+		return
+	}
+	h.first[binary.LittleEndian.Uint16(p.bytes)] = true
+	key := binary.LittleEndian.Uint64(p.bytes)
+	h.patterns[key] = append(h.patterns[key], p)
+	h.longest = max(h.longest, len(p.bytes))
+}
+
 // base64Core is what base64 makes of b when shift bytes stand before it: the characters that
 // depend on b alone.
 func base64Core(b []byte, shift int, enc *base64.Encoding) []byte {
@@ -80,30 +103,36 @@ func base64Core(b []byte, shift int, enc *base64.Encoding) []byte {
 // hit is one finding.
 type hit struct {
 	pattern
-	at      int64
-	context string
+	at     int64
+	around []byte // what stands there, with up to surroundings bytes on both sides
+	in     int    // where the hit begins in around
 }
 
+const surroundings = 512
+
 func (h hit) String() string {
-	return fmt.Sprintf("%s (%s) at %#x near %q", h.of, h.how, h.at, h.context)
+	return fmt.Sprintf("%s (%s) at %#x in %q", h.of.name, h.how, h.at, h.around[max(0, h.in-96):min(len(h.around), h.in+len(h.bytes)+96)])
 }
 
 // search reads r to its end.
 func (h *haystack) search(r io.Reader) ([]hit, error) {
 	var hits []hit
 	buf := make([]byte, 0, 1<<20)
-	at := int64(0)
+	at, begin := int64(0), 0
 	for {
 		n, err := io.ReadFull(r, buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		last := err != nil
-		keep := min(len(buf), h.longest-1)
+		keep := min(len(buf), h.longest-1+surroundings)
 		if last {
 			keep = 0
 		}
-		hits = append(hits, h.scan(buf, len(buf)-keep, at)...)
-		at += int64(len(buf) - keep)
-		buf = append(buf[:0], buf[len(buf)-keep:]...)
+		hits = append(hits, h.scan(buf, begin, len(buf)-keep, at)...)
+		// What was searched stays as the surroundings of what follows.
+		from := max(0, len(buf)-keep-surroundings)
+		begin = len(buf) - keep - from
+		at += int64(from)
+		buf = append(buf[:0], buf[from:]...)
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			return hits, nil
 		}
@@ -113,16 +142,18 @@ func (h *haystack) search(r io.Reader) ([]hit, error) {
 	}
 }
 
-// scan finds the patterns that begin before end.
-func (h *haystack) scan(b []byte, end int, at int64) (hits []hit) {
-	for i := 0; i < end && i+8 <= len(b); i++ {
+// scan finds the patterns that begin at begin or later, and before end; b begins at at.
+func (h *haystack) scan(b []byte, begin, end int, at int64) (hits []hit) {
+	for i := begin; i < end && i+8 <= len(b); i++ {
 		if !h.first[uint16(b[i])|uint16(b[i+1])<<8] {
 			continue
 		}
 		for _, p := range h.patterns[binary.LittleEndian.Uint64(b[i:])] {
-			if len(b)-i >= len(p.bytes) && string(b[i:i+len(p.bytes)]) == string(p.bytes) {
-				hits = append(hits, hit{p, at + int64(i), string(b[max(0, i-96):min(len(b), i+len(p.bytes)+96)])})
+			if !bytes.HasPrefix(b[i:], p.bytes) || p.piece && i >= p.whole && bytes.HasPrefix(b[i-p.whole:], p.of.value) {
+				continue
 			}
+			from := max(0, i-surroundings)
+			hits = append(hits, hit{p, at + int64(i), bytes.Clone(b[from:min(len(b), i+len(p.bytes)+surroundings)]), i - from})
 		}
 	}
 	return hits

@@ -117,7 +117,7 @@ func (l *till) scanner() {
 	l.t.Helper()
 	l.eventually("the scanner is open", func() bool {
 		out, _, code := l.command("devices", "--json")
-		return code == 0 && strings.Contains(out, `"open"`)
+		return code == 0 && strings.Contains(out, `"open": true`)
 	})
 }
 
