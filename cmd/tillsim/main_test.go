@@ -130,6 +130,12 @@ func TestDemo(t *testing.T) {
 		}
 		t.Log(out)
 	})
+	t.Run("a storm", func(t *testing.T) {
+		status, out := tillsim(t, 2*time.Minute, bin, "demo", "--dir", t.TempDir(), "--storm", "12", "--seed", "1", "--scale", "20")
+		if status != 0 || !strings.HasSuffix(lastLine(out), "sales, 0 differences") {
+			t.Errorf("status %d\n%s", status, out)
+		}
+	})
 	for accident, kind := range map[string]string{"double-charge": verdict.DiffTwice, "lost-sale": verdict.DiffLost} {
 		t.Run(accident, func(t *testing.T) {
 			dir := t.TempDir()
