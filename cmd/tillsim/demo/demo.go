@@ -147,7 +147,11 @@ func (s *show) amount() sale.Amount {
 
 // lane builds a till, plays its scenarios, and keeps its wallets' ledgers.
 func (s *show) lane(ctx context.Context, n int, l lane) (err error) {
-	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale,
+	wait := time.Duration(0)
+	if s.o.Storm > 0 {
+		wait = stormWait
+	}
+	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale, CodeWait: wait,
 		Serial: fmt.Sprintf("00015800000%04d", n+1), Notify: func(line string) { s.differ(DiffNotPlayed, l.name+": "+line) }})
 	if err != nil {
 		return err

@@ -26,6 +26,10 @@ func storm(n int, seed uint64) []lane {
 	return all
 }
 
+// stormWait is how long a till waits for a code in a storm: some customers lose theirs with
+// the till's power, and show no other.
+const stormWait = 5 * time.Second
+
 // onPay, onRest are what may go wrong with the payment, and with what follows it.
 var (
 	onPay = []wallettest.Fault{
