@@ -106,6 +106,26 @@ var limits = []limit{
 			"(runtime/secret, an experiment of Go 1.26)",
 		inSavedRegisters,
 	},
+	{
+		"the same registers, saved by the runtime itself when it interrupts a goroutine: pieces of at most 16 bytes, one " +
+			"beside the other with nothing between them",
+		aloneInRegister,
+	},
+}
+
+// aloneInRegister recognises a piece of a needle in a slot of one register. A whole needle
+// is never excused by it.
+func aloneInRegister(h hit) bool {
+	const register = 16
+	if !h.piece {
+		return false
+	}
+	from := h.in - int(h.at%register) // where the register begins
+	if from < register || from+2*register > len(h.around) || h.in+len(h.bytes) > from+register {
+		return false
+	}
+	zero := make([]byte, register)
+	return bytes.Equal(h.around[from-register:from], zero) && bytes.Equal(h.around[from+register:from+2*register], zero)
 }
 
 // inSavedRegisters recognises the frame that Linux on amd64 saves registers in: the XMM
