@@ -76,6 +76,7 @@ func (pm *payment) waiting(e *entry) storedReply {
 func (pm *payment) giveBackFor(e *entry) change {
 	return func(p *sale.Payment) ([]queue.Put, error) {
 		p.Turn("reversal")
+		p.Kept = false
 		put, err := replyPut(e.asked.Key(), pm.waiting(e))
 		return []queue.Put{put}, err
 	}

@@ -37,13 +37,19 @@ type payment struct {
 	brands []string
 	sentAt time.Time // monotonic moment of the last SENDING of this run; zero after a restart
 	screen Screen    // what the customer of this payment sees, guarded by Till.mu
-	// givingBack is set once a paid payment is being reversed, guarded by Till.mu.
+	// givingBack is set while a paid payment is being reversed; owner is the number of the
+	// goroutine that hears aborts, 0 if there is none; touched is when the record changed
+	// last. All guarded by Till.mu.
 	givingBack bool
+	owner      uint64
+	touched    time.Time
+	// back is closed when the network came back since the last request left.
+	back <-chan struct{}
 }
 
 type abortAsk struct {
 	reason string
-	ack    chan struct{} // closed when the undo is durable, or needs not be
+	ack    chan error // nil once the undo is durable, or needs not be; room for one
 }
 
 func (t *Till) newPayment(p sale.Payment) *payment {
@@ -132,7 +138,7 @@ func (pm *payment) publish(next sale.Payment) {
 	t := pm.t
 	t.mu.Lock()
 	was := pm.p.Current()
-	pm.p = next
+	pm.p, pm.touched = next, t.o.Wall()
 	t.payments[next.ID] = pm
 	for _, a := range next.Attempts {
 		t.byOrder[a.ID] = pm
@@ -140,7 +146,7 @@ func (pm *payment) publish(next sale.Payment) {
 			t.settled[settledKey(&a)] = a.ID
 		}
 	}
-	if next.InDoubt() || next.Intent == sale.Undo && next.Current() != nil && next.Current().State == sale.Paid {
+	if next.InDoubt() || next.Undoing() {
 		t.doubts[pm] = struct{}{}
 	} else {
 		delete(t.doubts, pm)
@@ -159,11 +165,11 @@ func stateText(a *sale.Attempt) string {
 	return text
 }
 
-// commit makes puts durable. ErrSpace is the caller's to handle: nothing was written. Any
-// other failure stops the till.
+// commit makes puts durable. ErrSpace and ErrTooLarge are the caller's to handle: nothing
+// was written. Any other failure stops the till.
 func (t *Till) commit(ctx context.Context, puts ...queue.Put) error {
 	err := t.o.Journal.Commit(context.WithoutCancel(ctx), puts...)
-	if err != nil && !errors.Is(err, queue.ErrSpace) {
+	if err != nil && !errors.Is(err, queue.ErrSpace) && !errors.Is(err, queue.ErrTooLarge) {
 		t.fail(err)
 	}
 	return err
@@ -249,7 +255,7 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 		p.Reply = t.o.Render(p.Asked, Reply{Payment: clone(*p), Ending: ending, Why: why})
 		replies[p.Asked.Key()] = p.Reply
 		t.mu.Lock()
-		attached := slices.Clone(pm.attached)
+		attached := slices.Clone(pm.attached[max(0, len(pm.attached)-maxAttached):])
 		t.mu.Unlock()
 		for _, asked := range attached {
 			bytes := t.o.Render(asked, Reply{Payment: clone(*p), Ending: ending, Why: why})
@@ -273,13 +279,23 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	}
 	// The lane is free before anybody is told: the next request may follow at once.
 	t.endLane(pm)
+	pm.owner = 0
 	t.mu.Unlock()
 	close(pm.ended)
 	t.showLane()
 	p := pm.record()
+	if a := p.Current(); a != nil && a.State != sale.Manual {
+		t.o.Health.Clear("foreign-answer", a.ID)
+		t.o.Health.Clear("wrong-total", a.ID)
+	}
 	t.emit(Event{Kind: "ended", Payment: p.ID, State: string(ending), Amount: p.Amount.String(), Text: why})
 	return nil
 }
+
+// maxAttached is how many attached requests get their reply written with the end of the
+// payment, the newest first in line: a bound on the size of that commit. The replies of
+// older ones, whose senders have long hung up, are rendered when somebody asks.
+const maxAttached = 16
 
 // leaveLane lets the next payment in.
 func (pm *payment) leaveLane() {

@@ -88,13 +88,14 @@ func (pm *payment) wait(ctx context.Context, u *sale.Pursuit, at time.Time) erro
 	defer timer.Stop()
 	var back <-chan struct{}
 	if u.Failures > 0 {
-		back = pm.t.reachBack()
+		back = pm.back
 	}
 	select {
 	case <-ctx.Done():
 		return errOver
 	case <-timer.C:
 	case <-back:
+		pm.back = pm.t.reachBack()
 		u.Hurry()
 	case ask := <-pm.aborts:
 		return pm.abortInDoubt(ctx, u, ask)
@@ -103,18 +104,22 @@ func (pm *payment) wait(ctx context.Context, u *sale.Pursuit, at time.Time) erro
 }
 
 func (pm *payment) abortInDoubt(ctx context.Context, u *sale.Pursuit, ask abortAsk) error {
-	defer close(ask.ack)
 	if pm.record().Intent == sale.Undo {
+		ask.ack <- nil
 		return nil
 	}
 	u.TurnedAt = time.Now()
-	return pm.undo(ctx, ask.reason)
+	err := pm.undo(ctx, ask.reason)
+	ask.ack <- err
+	return err
 }
 
 // ask carries out one request about the attempt while aborts are still heard.
 func (pm *payment) ask(ctx context.Context, u *sale.Pursuit, op sale.Op, call func(context.Context, sale.Attempt) (sale.Answer, error)) (sale.Answer, sale.Event, error) {
 	t := pm.t
 	a := pm.last()
+	// Taken before the request leaves: what comes back meanwhile must not be missed.
+	pm.back = t.reachBack()
 	done := make(chan sale.Answer, 1)
 	go func() {
 		select {
@@ -173,6 +178,9 @@ func (pm *payment) query(ctx context.Context, u *sale.Pursuit, c *Contract) (don
 		return false, nil
 	case ev == sale.EvPaid && p.Intent == sale.Keep:
 		return true, pm.finish(ctx, sale.EndPaid, "", move(sale.Paid, ev, note))
+	case ev == sale.EvRefunded && p.Intent == sale.Keep:
+		t.alarm("manual", p.Current().ID, "the wallet says that this order was given back, and this terminal did not ask for it")
+		return true, pm.mustSave(ctx, move(sale.Manual, ev, note))
 	case ev == sale.EvRefunded:
 		return true, pm.finishUndone(ctx, move(sale.ReversedRefunded, ev, note))
 	case ev == sale.EvDeclined || ev == sale.EvClosed:
@@ -224,8 +232,6 @@ func (pm *payment) finishUndone(ctx context.Context, decide change) error {
 	}
 	err := pm.finish(ctx, ending, endingText(ending), decide)
 	if err == nil {
-		pm.t.o.Health.Clear("foreign-answer", p.Current().ID)
-		pm.t.o.Health.Clear("wrong-total", p.Current().ID)
 		pm.t.mu.Lock()
 		closeOnce(pm.reversed)
 		pm.t.mu.Unlock()

@@ -29,7 +29,7 @@ func (t *Till) warmAll(ctx context.Context) (reachable bool) {
 			results <- true
 			continue
 		}
-		t.wg.Go(func() {
+		began := t.inBackground(func() {
 			ctx, cancel := context.WithTimeout(ctx, warmWithin)
 			defer cancel()
 			err := w.Warm(ctx)
@@ -40,6 +40,9 @@ func (t *Till) warmAll(ctx context.Context) (reachable bool) {
 			t.noteReach(c, err)
 			results <- err == nil
 		})
+		if !began {
+			results <- false
+		}
 	}
 	for range t.contracts {
 		if <-results {

@@ -73,16 +73,18 @@ func (t *Till) adopt(p sale.Payment) *payment {
 			t.settled[settledKey(&a)] = a.ID
 		}
 	}
-	if p.InDoubt() {
+	if p.InDoubt() || p.Undoing() {
 		t.doubts[pm] = struct{}{}
 	}
 	a := p.Current()
-	undoing := a != nil && a.State == sale.Paid && p.Intent == sale.Undo
-	if p.InDoubt() || undoing || p.Ending == sale.Undecided && (a == nil || a.State != sale.Manual) {
+	if p.InDoubt() || p.Undoing() || p.Ending == sale.Undecided && (a == nil || a.State != sale.Manual) {
 		t.resume = append(t.resume, pm)
 	}
 	if a != nil && a.State == sale.Manual {
 		t.manual = append(t.manual, a.ID)
+		if a.Why == sale.EvCollision {
+			t.collisions[a.ID] = struct{}{}
+		}
 	}
 	return pm
 }
@@ -114,6 +116,9 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	for _, order := range t.manual {
 		t.alarm("manual", order, "the outcome is not known: the wallet's bill or an operator must decide")
 	}
+	for order := range t.collisions {
+		t.stopTrading(order)
+	}
 	all, err := t.rebuildDoubts(ctx)
 	if err != nil {
 		return err
@@ -122,10 +127,15 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	resume := t.resume
 	t.resume = nil
 	t.mu.Unlock()
+	var waiting []*payment // they may have sent more than the journal tells
 	for _, pm := range resume {
-		t.wg.Go(func() { pm.closeOut(ctx, pm.takeUp(ctx)) })
+		if p := pm.record(); t.o.Recovery.Lost && !p.InDoubt() && !p.Undoing() {
+			waiting = append(waiting, pm)
+			continue
+		}
+		t.spawn(pm, pm.takeUp)
 	}
-	return t.takeUpGaps(ctx, all)
+	return t.takeUpGaps(ctx, all, waiting)
 }
 
 // takeUp goes on with a payment found at start-up. A code is never sent again.
@@ -186,14 +196,24 @@ func (t *Till) rebuildDoubt(order string) (pm *payment, ok bool) {
 	if c == nil {
 		return nil, false
 	}
-	p := sale.Payment{Version: 1, ID: id, Intent: sale.Undo, UndoneBy: "operator", Begun: t.o.Wall().Round(0), Amount: sale.Amount{Currency: "CNY", Exponent: 2}}
-	p.Attempts = []sale.Attempt{{ID: order, N: n, Contract: c.Ref, Amount: p.Amount, SentAt: p.Begun, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}}
+	now := t.o.Wall().Round(0)
+	a := sale.Attempt{ID: order, N: n, Contract: c.Ref, SentAt: now, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}
+	if pm := t.payments[id]; pm != nil { // an earlier attempt of it is on record
+		a.Amount = pm.p.Amount
+		pm.p.Attempts = append(pm.p.Attempts, a)
+		pm.p.Turn("operator")
+		t.byOrder[order], t.doubts[pm] = pm, struct{}{}
+		return pm, true
+	}
+	p := sale.Payment{Version: 1, ID: id, Intent: sale.Undo, UndoneBy: "operator", Begun: now, Amount: sale.Amount{Currency: "CNY", Exponent: 2}}
+	a.Amount = p.Amount
+	p.Attempts = []sale.Attempt{a}
 	return t.adopt(p), true
 }
 
 // takeUpGaps asks about every order id that may have been lost. No new sale begins before
 // that is done; the journal reports gaps and orders in doubt at every start until then.
-func (t *Till) takeUpGaps(ctx context.Context, doubtsDone bool) error {
+func (t *Till) takeUpGaps(ctx context.Context, doubtsDone bool, waiting []*payment) error {
 	since, err := t.lostSince(ctx)
 	if err != nil {
 		return err
@@ -210,14 +230,9 @@ func (t *Till) takeUpGaps(ctx context.Context, doubtsDone bool) error {
 	if !t.o.Recovery.Lost {
 		return recovered()
 	}
-	t.o.Health.Set(health.Cause{Code: "recovery", Severity: health.Closed,
-		Text: "records were lost; the wallets are being asked about every order that may have been begun",
-		Hint: "wait; orders that are found are MANUAL: compare them with the wallet's bill, then tilld queue settle"})
-	t.wg.Go(func() {
-		for _, g := range t.o.Recovery.Gaps {
-			if err := t.askGap(ctx, g); err != nil {
-				return
-			}
+	t.inBackground(func() {
+		if err := t.askAllLost(ctx, waiting); err != nil {
+			return
 		}
 		if err := recovered(); err != nil {
 			t.fail(err)
@@ -226,6 +241,13 @@ func (t *Till) takeUpGaps(ctx context.Context, doubtsDone bool) error {
 		t.o.Health.Clear("recovery", "")
 	})
 	return nil
+}
+
+// recovering closes the till while the wallets are asked.
+func (t *Till) recovering() {
+	t.o.Health.Set(health.Cause{Code: "recovery", Severity: health.Closed,
+		Text: "records were lost; the wallets are being asked about every order that may have been begun",
+		Hint: "wait; orders that are found are MANUAL: compare them with the wallet's bill, then tilld queue settle"})
 }
 
 // lostSince is when records were last found to be lost; zero if never.
@@ -248,32 +270,75 @@ func (t *Till) lostSince(ctx context.Context) (since time.Time, err error) {
 	return since, nil
 }
 
-// askGap asks every contract about attempts 1 to 3 of every lost sequence number.
-func (t *Till) askGap(ctx context.Context, g queue.Gap) error {
-	for seq := g.From; seq <= g.To; seq++ {
-		id := sale.PaymentID(t.terminal, g.Token, seq)
-		if _, known := t.Payment(id); known {
-			continue
-		}
-		for slot, c := range t.contracts {
-			for n := 1; n <= sale.MaxAttempts; n++ {
-				if err := t.askLost(ctx, id, seq, n, slot, c); err != nil {
-					return err
-				}
+// askAllLost asks every contract about attempts 1 to 3 of every lost sequence number, and
+// about the attempts that payments on record may have made after the last one known. It
+// waits first: until the quiet time is over a request of the last run may still be on its
+// way, and "does not exist" proves nothing.
+func (t *Till) askAllLost(ctx context.Context, waiting []*payment) error {
+	quiet := time.Duration(0)
+	for _, c := range t.contracts {
+		quiet = max(quiet, c.Clock.Quiet())
+	}
+	select {
+	case <-ctx.Done():
+		return errOver
+	case <-time.After(quiet):
+	}
+	for _, g := range t.o.Recovery.Gaps {
+		for seq := g.From; seq <= g.To; seq++ {
+			id := sale.PaymentID(t.terminal, g.Token, seq)
+			if _, known := t.Payment(id); known {
+				continue
 			}
+			if _, err := t.askLostPayment(ctx, nil, id, seq); err != nil {
+				return err
+			}
+		}
+	}
+	for _, pm := range waiting {
+		p := pm.record()
+		found, err := t.askLostPayment(ctx, pm, p.ID, p.Seq)
+		if err != nil {
+			return err
+		}
+		if !found {
+			t.spawn(pm, pm.takeUp)
 		}
 	}
 	return nil
 }
 
-// askLost asks until there is an answer. What is found is MANUAL: who was told what about it
-// is not known, so it is not reversed by itself.
-func (t *Till) askLost(ctx context.Context, id string, seq uint64, n, slot int, c *Contract) error {
-	a := sale.Attempt{ID: sale.OrderID(id, n, slot), N: n, Contract: c.Ref, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, Why: sale.EvLost}
+// askLostPayment asks about every order that a payment may have made beyond those on record.
+func (t *Till) askLostPayment(ctx context.Context, pm *payment, id string, seq uint64) (found bool, err error) {
+	first := 1
+	if pm != nil {
+		first = len(pm.record().Attempts) + 1
+	}
+	for n := first; n <= sale.MaxAttempts; n++ {
+		for slot, c := range t.contracts {
+			a := sale.Attempt{ID: sale.OrderID(id, n, slot), N: n, Contract: c.Ref, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, Why: sale.EvLost}
+			there, err := t.askLost(ctx, &a, c)
+			if err != nil {
+				return found, err
+			}
+			if !there {
+				continue
+			}
+			found = true
+			if pm, err = t.keepLost(ctx, pm, id, seq, a); err != nil {
+				return found, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// askLost asks until there is an answer, and reports whether money may have moved.
+func (t *Till) askLost(ctx context.Context, a *sale.Attempt, c *Contract) (there bool, err error) {
 	for {
-		ans, err := c.Wallet.Query(ctx, a)
+		ans, err := c.Wallet.Query(ctx, *a)
 		if ctx.Err() != nil {
-			return errOver
+			return false, errOver
 		}
 		if err == nil && ans.HasTotal {
 			a.Amount = ans.Total
@@ -282,27 +347,34 @@ func (t *Till) askLost(ctx context.Context, id string, seq uint64, n, slot int, 
 		case sale.EvNoAnswer, sale.EvForeign, sale.EvNotSent:
 			select {
 			case <-ctx.Done():
-				return errOver
+				return false, errOver
 			case <-time.After(c.Clock.RetryMost):
 			}
 			continue
-		case sale.EvPaid, sale.EvPaying:
-			return t.keepLost(ctx, id, seq, a, ans)
+		case sale.EvNotFound, sale.EvClosed, sale.EvDeclined, sale.EvRefunded:
+			return false, nil
 		}
-		return nil
+		noteAnswer(ans)(a)
+		return true, nil
 	}
 }
 
-func (t *Till) keepLost(ctx context.Context, id string, seq uint64, a sale.Attempt, ans sale.Answer) error {
-	noteAnswer(ans)(&a)
+// keepLost puts an order that a wallet knows on record as MANUAL: who was told what about it
+// is not known, so it is not reversed by itself.
+func (t *Till) keepLost(ctx context.Context, pm *payment, id string, seq uint64, a sale.Attempt) (*payment, error) {
 	a.State = sale.Manual
-	p := sale.Payment{Version: 1, ID: id, Seq: seq, Intent: sale.Keep, Amount: a.Amount, Begun: a.SentAt, Attempts: []sale.Attempt{a}}
-	pm := t.newPayment(p)
-	if err := pm.mustSave(ctx, asItIs); err != nil {
-		return err
+	if pm == nil {
+		pm = t.newPayment(sale.Payment{Version: 1, ID: id, Seq: seq, Intent: sale.Keep, Amount: a.Amount, Begun: a.SentAt})
+	}
+	err := pm.mustSave(ctx, func(p *sale.Payment) ([]queue.Put, error) {
+		p.Attempts = append(p.Attempts, a)
+		return nil, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	t.alarm("manual", a.ID, "found at the wallet after records were lost: compare with the bill and decide")
-	return nil
+	return pm, nil
 }
 
 // codeSeen reports whether a code reached SENDING before.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/sale"
-	"github.com/tilld/tilld/internal/secret"
 )
 
 // entry is what is known of one request of a point of sale: the replay guard.
@@ -43,7 +42,10 @@ func (t *Till) Pay(ctx context.Context, r PayRequest) (Reply, error) {
 			t.withdraw(fresh, e, refusal, why)
 			return t.replyTo(e, r.Asked), nil
 		}
-		t.begin(fresh, r.Code)
+		if !t.spawn(fresh, func(ctx context.Context) error { return fresh.take(ctx, r.Code) }) {
+			r.Code.Wipe()
+			return Reply{}, ErrUndecided
+		}
 	} else {
 		t.keep(ctx, e)
 		if err := t.abortLate(ctx, e); err != nil {
@@ -90,10 +92,14 @@ func (t *Till) admit(r PayRequest) (*entry, *payment) {
 	})
 	t.nextSeq++
 	pm.brands = r.Brands
+	pm.owner = starting
 	e.pm = pm
 	t.byKey[k], t.payments[pm.p.ID], t.lane = e, pm, pm
 	return e, pm
 }
+
+// starting is the owner of a payment whose goroutine is about to start: aborts wait for it.
+const starting = ^uint64(0)
 
 // sameBasket finds the open or undelivered payment that a new request is a repeat of. The
 // caller holds mu.
@@ -176,33 +182,28 @@ func (t *Till) withdraw(pm *payment, e *entry, ending sale.Ending, why string) {
 	t.showLane()
 }
 
-// begin starts the owner goroutine.
-func (t *Till) begin(pm *payment, code *secret.Bytes) {
-	t.mu.Lock()
-	ctx := t.ctx
-	t.mu.Unlock()
-	t.wg.Go(func() { pm.live(ctx, code) })
-}
-
 // await waits for the end of what the entry stands for.
 func (t *Till) await(ctx context.Context, e *entry, asked sale.Asked) (Reply, error) {
 	t.mu.Lock()
 	pm, decided := e.pm, e.reply != nil
 	t.mu.Unlock()
 	if pm != nil && !decided {
-		done := pm.ended
-		if e.reversal {
-			done = pm.reversed
-		}
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return Reply{}, ErrUndecided
-		case <-t.stopped:
-			return Reply{}, ErrUndecided
+		if err := t.waitFor(ctx, pm.ended); err != nil {
+			return Reply{}, err
 		}
 	}
 	return t.replyTo(e, asked), nil
+}
+
+// waitFor waits until done is closed, the caller hangs up or the till stops.
+func (t *Till) waitFor(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	case <-t.stopped:
+	}
+	return ErrUndecided
 }
 
 // replyTo is the entry's answer; the same bytes for every repeat.
@@ -233,10 +234,8 @@ func (t *Till) replyTo(e *entry, asked sale.Asked) Reply {
 // Delivered notes that the reply to the request was written to a live connection. It costs
 // no flush: the note rides along with the next commit.
 func (t *Till) Delivered(k sale.MessageKey) {
-	t.mu.Lock()
-	e := t.byKey[k]
-	t.mu.Unlock()
-	if e == nil || e.pm == nil || e.reversal {
+	e, _ := t.lookUp(k)
+	if e.pm == nil || e.reversal {
 		return
 	}
 	pm := e.pm
@@ -258,16 +257,16 @@ func (t *Till) Delivered(k sale.MessageKey) {
 // Status says what is known of the request named by ref (a Payment or a Reversal). A request
 // that is not on record is from now on refused, for 48 h, if it arrives late.
 func (t *Till) Status(ctx context.Context, ref sale.MessageKey) (StatusOf, Reply, error) {
+	e, known := t.lookUp(ref)
 	t.mu.Lock()
-	e := t.byKey[ref]
 	recovering := t.recoveringUntil.After(t.o.Wall())
 	t.mu.Unlock()
 	switch {
-	case e != nil && e.tombstone != "":
+	case known != nil && e.tombstone != "":
 		return StatusNotFound, Reply{}, nil
-	case e != nil && (e.reply != nil || t.over(e)):
-		return StatusKnown, t.replyTo(e, e.asked), nil
-	case e != nil:
+	case known != nil && (e.reply != nil || e.over()):
+		return StatusKnown, t.replyTo(known, e.asked), nil
+	case known != nil:
 		return StatusInProgress, Reply{}, nil
 	case recovering:
 		return StatusInProgress, Reply{}, nil
@@ -275,16 +274,36 @@ func (t *Till) Status(ctx context.Context, ref sale.MessageKey) (StatusOf, Reply
 	return StatusNotFound, Reply{}, t.bury(ctx, ref, "status")
 }
 
-func (t *Till) over(e *entry) bool {
-	if e.pm == nil {
-		return true
+// lookUp returns a copy of an entry as it stands, and the entry itself; nil if there is none.
+func (t *Till) lookUp(k sale.MessageKey) (entry, *entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.byKey[k]
+	if e == nil && k.POIID == "" {
+		for other, found := range t.byKey { // some points of sale leave the POIID out
+			if other.SaleID == k.SaleID && other.ServiceID == k.ServiceID {
+				e = found
+				break
+			}
+		}
 	}
-	done := e.pm.ended
-	if e.reversal {
-		done = e.pm.reversed
+	if e == nil {
+		return entry{}, nil
+	}
+	return *e, e
+}
+
+// over reports whether what a copied entry stands for has ended.
+func (e *entry) over() bool {
+	switch {
+	case e.pm == nil:
+		return true
+	case e.reversal:
+		over, _ := e.pm.givenBack()
+		return over
 	}
 	select {
-	case <-done:
+	case <-e.pm.ended:
 		return true
 	default:
 		return false
@@ -293,6 +312,9 @@ func (t *Till) over(e *entry) bool {
 
 // bury leaves a tombstone: the request it names will be refused when it arrives late.
 func (t *Till) bury(ctx context.Context, k sale.MessageKey, why string) error {
+	if len(k.String()) > queue.MaxKey {
+		return nil // no request can arrive under such a name
+	}
 	t.mu.Lock()
 	if t.byKey[k] != nil {
 		t.mu.Unlock()
@@ -314,18 +336,8 @@ func (t *Till) bury(ctx context.Context, k sale.MessageKey, why string) error {
 // returns once that is durable where it must be; the payment's own answer follows. A
 // request not seen yet is from now on refused, for 48 h.
 func (t *Till) Abort(ctx context.Context, ref sale.MessageKey, reason string) error {
-	t.mu.Lock()
-	e := t.byKey[ref]
-	if e == nil && ref.POIID == "" {
-		for k, other := range t.byKey { // some points of sale leave the POIID out
-			if k.SaleID == ref.SaleID && k.ServiceID == ref.ServiceID {
-				e = other
-				break
-			}
-		}
-	}
-	t.mu.Unlock()
-	if e == nil {
+	e, known := t.lookUp(ref)
+	if known == nil {
 		return t.bury(ctx, ref, "abort")
 	}
 	if e.pm == nil || e.reversal {
@@ -334,8 +346,22 @@ func (t *Till) Abort(ctx context.Context, ref sale.MessageKey, reason string) er
 	return t.askAbort(ctx, e.pm, "abort")
 }
 
+// askAbort turns an undecided payment to undo through its owner, or by itself where nobody
+// owns it: it waits for an operator, or for a contract.
 func (t *Till) askAbort(ctx context.Context, pm *payment, by string) error {
-	ask := abortAsk{reason: by, ack: make(chan struct{})}
+	t.mu.Lock()
+	owned, undecided := pm.owner != 0, pm.p.Ending == sale.Undecided
+	t.mu.Unlock()
+	if !undecided {
+		return nil
+	}
+	if !owned {
+		if err := pm.save(ctx, turn(by)); err != nil {
+			return fmt.Errorf("turn payment %s to undo: %w", pm.record().ID, err)
+		}
+		return nil
+	}
+	ask := abortAsk{reason: by, ack: make(chan error, 1)}
 	select {
 	case pm.aborts <- ask:
 	case <-pm.ended:
@@ -346,14 +372,12 @@ func (t *Till) askAbort(ctx context.Context, pm *payment, by string) error {
 		return ErrUndecided
 	}
 	select {
-	case <-ask.ack:
-	case <-pm.ended:
+	case err := <-ask.ack:
+		return err
 	case <-ctx.Done():
-		return ErrUndecided
 	case <-t.stopped:
-		return ErrUndecided
 	}
-	return nil
+	return ErrUndecided
 }
 
 // Reverse gives a paid payment back in full and waits for the end of it, like Pay. A
@@ -362,33 +386,103 @@ func (t *Till) Reverse(ctx context.Context, r ReverseRequest) (Reply, error) {
 	if err := t.recallSummary(r.Payment); err != nil {
 		return Reply{}, err
 	}
-	e, pm := t.admitReverse(r)
-	if pm != nil {
-		p := pm.record()
-		if p.Ending == sale.Undecided {
-			if err := t.askAbort(ctx, pm, "reversal"); err != nil {
-				return Reply{}, err
-			}
-		} else {
-			t.giveBack(pm, e)
+	e := t.admitReverse(r)
+	t.mu.Lock()
+	pm, decided := e.pm, e.reply != nil
+	t.mu.Unlock()
+	if pm != nil && !decided {
+		if err := t.giveBack(ctx, pm, e); err != nil {
+			return Reply{}, err
 		}
-		t.keep(ctx, e)
 	}
-	return t.await(ctx, e, r.Asked)
+	return t.replyTo(e, r.Asked), nil
 }
 
-func (t *Till) admitReverse(r ReverseRequest) (*entry, *payment) {
+// giveBack sees to it that a payment is undone and waits for the end of that. It may be
+// called for one payment from several requests.
+func (t *Till) giveBack(ctx context.Context, pm *payment, e *entry) error {
+	if pm.record().Ending == sale.Undecided {
+		t.keep(ctx, e)
+		if err := t.askAbort(ctx, pm, "reversal"); err != nil {
+			return err
+		}
+		// It may have been paid before the undo was heard.
+		if err := t.waitFor(ctx, pm.ended); err != nil {
+			return err
+		}
+	}
+	t.startGivingBack(pm, e)
+	t.keep(ctx, e)
+	for {
+		over, done := pm.givenBack()
+		if over {
+			break
+		}
+		if err := t.waitFor(ctx, done); err != nil {
+			return err
+		}
+	}
+	if p := pm.record(); p.Ending == sale.EndPaid && p.Current().State == sale.Paid {
+		t.mu.Lock()
+		e.ending, e.why = sale.EndNotAllowed, "an operator decided that this payment stays paid"
+		t.mu.Unlock()
+	}
+	return nil
+}
+
+// givenBack reports whether nothing of a payment is charged any more, or an operator decided
+// that it stays paid; done is closed when that may have changed. The caller does not hold mu.
+func (pm *payment) givenBack() (over bool, done <-chan struct{}) {
+	pm.t.mu.Lock()
+	defer pm.t.mu.Unlock()
+	p, a := &pm.p, pm.p.Current()
+	switch {
+	case p.Ending == sale.Undecided:
+		return false, pm.ended
+	case a == nil || p.Kept && !pm.givingBack:
+		return true, pm.reversed
+	}
+	return a.State.Final() && a.State != sale.Paid, pm.reversed
+}
+
+// startGivingBack starts the owner goroutine that reverses a paid payment, once.
+func (t *Till) startGivingBack(pm *payment, e *entry) {
+	t.mu.Lock()
+	a := pm.p.Current()
+	start := a != nil && a.State == sale.Paid && !pm.givingBack && pm.owner == 0
+	if start {
+		pm.givingBack, pm.owner, e.kept = true, starting, true
+		pm.reversed = make(chan struct{})
+	}
+	t.mu.Unlock()
+	if !start {
+		return
+	}
+	began := t.spawn(pm, func(ctx context.Context) error {
+		if err := pm.mustSave(ctx, pm.giveBackFor(e)); err != nil {
+			return err
+		}
+		return pm.pursue(ctx)
+	})
+	if !began {
+		t.mu.Lock()
+		pm.givingBack, pm.owner = false, 0
+		t.mu.Unlock()
+	}
+}
+
+func (t *Till) admitReverse(r ReverseRequest) *entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := r.Asked.Key()
 	if e := t.byKey[k]; e != nil {
 		switch {
 		case e.tombstone != "":
-			return &entry{asked: r.Asked, reversal: true, ending: sale.EndAborted, why: "this request was aborted or asked about before it arrived"}, nil
+			return &entry{asked: r.Asked, reversal: true, ending: sale.EndAborted, why: "this request was aborted or asked about before it arrived"}
 		case !e.reversal || !bytes.Equal(e.hash, r.Asked.Hash):
-			return &entry{asked: r.Asked, reversal: true, ending: sale.EndNotAllowed, why: "this ServiceID was used for another request"}, nil
+			return &entry{asked: r.Asked, reversal: true, ending: sale.EndNotAllowed, why: "this ServiceID was used for another request"}
 		}
-		return e, nil
+		return e
 	}
 	e := &entry{hash: r.Asked.Hash, asked: r.Asked, reversal: true}
 	t.byKey[k] = e
@@ -401,10 +495,10 @@ func (t *Till) admitReverse(r ReverseRequest) (*entry, *payment) {
 		e.ending, e.why, e.at = ending, why, t.o.Wall().Round(0)
 		e.reply = t.o.RenderReverse(r.Asked, Reply{Ending: ending, Why: why})
 		t.remember(e)
-		return e, nil
+		return e
 	}
 	e.pm, e.ending = pm, sale.EndReversed
-	return e, pm
+	return e
 }
 
 // mayReverse says why a payment cannot be given back. The caller holds mu.
@@ -417,12 +511,12 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 	switch {
 	case r.Amount != nil && !r.Amount.Same(p.Amount):
 		return sale.EndNotAllowed, "only the whole amount can be given back: " + p.Amount.String()
-	case p.Ending == sale.Undecided && (a == nil || a.State != sale.Manual):
+	case a != nil && a.State == sale.Manual:
+		return sale.EndNotAllowed, "the outcome of this payment is not known: it waits for an operator's decision"
+	case p.Ending == sale.Undecided:
 		return sale.Undecided, ""
 	case a == nil || p.Ending != sale.EndPaid:
 		return sale.EndNotAllowed, "this payment was not paid"
-	case a.State == sale.Manual:
-		return sale.EndNotAllowed, "this payment waits for an operator's decision"
 	case a.State == sale.Paid:
 		c := t.contracts[a.Contract.Slot]
 		if c == nil || !samePlace(c.Ref, a.Contract) {
@@ -433,28 +527,6 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 		}
 	}
 	return sale.Undecided, ""
-}
-
-// giveBack starts the owner goroutine that reverses a paid payment, once.
-func (t *Till) giveBack(pm *payment, e *entry) {
-	t.mu.Lock()
-	ctx := t.ctx
-	first := !pm.givingBack && pm.p.Current().State == sale.Paid
-	pm.givingBack, e.kept = pm.givingBack || first, e.kept || first
-	if pm.p.Current().State == sale.Reversed || pm.p.Current().State == sale.ReversedRefunded {
-		closeOnce(pm.reversed)
-	}
-	t.mu.Unlock()
-	if !first {
-		return
-	}
-	t.wg.Go(func() {
-		err := pm.mustSave(ctx, pm.giveBackFor(e))
-		if err == nil {
-			err = pm.pursue(ctx)
-		}
-		pm.closeOut(ctx, err)
-	})
 }
 
 // Confirm is the operator's decision about a payment that waits for one (above the ceiling).
@@ -485,23 +557,29 @@ func (t *Till) Settle(ctx context.Context, payment string, paid bool) error {
 	if a := p.Current(); a == nil || a.State != sale.Manual {
 		return fmt.Errorf("settle %s: it does not wait for a decision", payment)
 	}
-	to, ending := sale.Reversed, sale.EndAborted
+	decide, ending := move(sale.Reversed, sale.EvOperator, nil), sale.EndAborted
 	if paid {
-		to, ending = sale.Paid, sale.EndPaid
+		decide, ending = both(move(sale.Paid, sale.EvOperator, nil), staysPaid), sale.EndPaid
+	} else if p.Ending == sale.EndPaid {
+		decide = both(decide, refundedInFull)
 	}
-	if err := pm.finish(ctx, ending, "decided by an operator", move(to, sale.EvOperator, nil)); err != nil {
+	if err := pm.finish(ctx, ending, "decided by an operator", decide); err != nil {
 		return fmt.Errorf("settle %s: %w", payment, err)
 	}
-	if !paid {
-		t.mu.Lock()
-		closeOnce(pm.reversed)
-		t.mu.Unlock()
-	}
+	t.mu.Lock()
+	closeOnce(pm.reversed)
+	t.mu.Unlock()
 	t.o.Health.Clear("manual", p.Current().ID)
-	t.o.Health.Clear("stopped", "")
+	t.resumeTrading(p.Current().ID)
 	t.checkStanding()
 	t.showLane()
 	return nil
+}
+
+// staysPaid ends an undo that a person or the bill has overruled.
+func staysPaid(p *sale.Payment) ([]queue.Put, error) {
+	p.Kept = p.Intent == sale.Undo
+	return nil, nil
 }
 
 func refundedInFull(p *sale.Payment) ([]queue.Put, error) {

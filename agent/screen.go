@@ -82,6 +82,10 @@ func (t *Till) show(pm *payment, s Screen) {
 // endLane frees the lane and shows how the payment ended, for a while, unless the next one
 // has the lane already. The caller holds mu, and calls showLane after it.
 func (t *Till) endLane(pm *payment) {
+	shown := t.screens.now.Payment
+	if t.lane != pm && (t.lane != nil || shown != "" && shown != pm.p.ID && time.Now().Before(t.screens.endedTo)) {
+		return // the screen is another customer's
+	}
 	s := Screen{Kind: ScreenNotPaid, Reason: string(pm.p.Ending)}
 	if pm.p.Ending == sale.EndPaid {
 		s = Screen{Kind: ScreenPaid}
@@ -126,6 +130,9 @@ func (pm *payment) showDoubt(p sale.Payment, u *sale.Pursuit) {
 func (t *Till) showLane() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.started {
+		return
+	}
 	next := t.screenNow()
 	next.Test = t.o.Test
 	next.Seq = t.screens.now.Seq
@@ -181,9 +188,24 @@ func (t *Till) alarm(code, order, text string) {
 	t.emit(Event{Kind: "alarm", Order: order, State: code, Text: text})
 }
 
-// stopTrading forbids new sales until an operator has settled what happened.
-func (t *Till) stopTrading(text string) {
+// stopTrading forbids new sales until an operator has settled what happened to the order.
+func (t *Till) stopTrading(order string) {
+	text := "order number " + order + " was used before"
+	t.mu.Lock()
+	t.collisions[order] = struct{}{}
+	t.mu.Unlock()
 	t.o.Health.Set(health.Cause{Code: "stopped", Severity: health.Closed, Text: text,
 		Hint: "find out which terminal used this number, then: tilld queue settle PAYMENT --paid or --not-paid"})
-	t.emit(Event{Kind: "alarm", State: "stopped", Text: text})
+	t.emit(Event{Kind: "alarm", Order: order, State: "stopped", Text: text})
+}
+
+// resumeTrading takes an order off the list of those that forbid new sales.
+func (t *Till) resumeTrading(order string) {
+	t.mu.Lock()
+	delete(t.collisions, order)
+	left := len(t.collisions)
+	t.mu.Unlock()
+	if left == 0 {
+		t.o.Health.Clear("stopped", "")
+	}
 }

@@ -17,15 +17,14 @@ import (
 // maxPresentations is how many codes that cannot be charged a payment takes before it ends.
 const maxPresentations = 3
 
-// live is the owner goroutine of a new payment, from the operator's confirmation to the end.
-func (pm *payment) live(ctx context.Context, code *secret.Bytes) {
-	err := pm.take(ctx, code)
-	pm.closeOut(ctx, err)
-}
-
 // closeOut is what every owner goroutine does last.
-func (pm *payment) closeOut(ctx context.Context, err error) {
+func (pm *payment) closeOut(owner uint64, err error) {
 	pm.leaveLane()
+	pm.t.mu.Lock()
+	if pm.owner == owner || pm.owner == 0 {
+		pm.owner, pm.givingBack = 0, false
+	}
+	pm.t.mu.Unlock()
 	if err != nil && !errors.Is(err, errOver) {
 		pm.t.o.Log.Error("payment stopped", "payment", pm.record().ID, "err", err)
 		var illegal *sale.MoveError
@@ -120,8 +119,9 @@ func (pm *payment) operatorConfirms(ctx context.Context) (bool, error) {
 	case <-ctx.Done():
 		return false, errOver
 	case ask := <-pm.aborts:
-		close(ask.ack)
-		return false, pm.finishUnsent(ctx, sale.EndAborted, endingText(sale.EndAborted))
+		err := pm.finishUnsent(ctx, sale.EndAborted, endingText(sale.EndAborted))
+		ask.ack <- err
+		return false, err
 	case ok := <-pm.confirms:
 		if ok {
 			return true, nil
@@ -160,7 +160,7 @@ func (pm *payment) present(ctx context.Context, given *secret.Bytes, reason stri
 	case <-ctx.Done():
 		return scanner.Scan{}, "", errOver
 	case ask := <-pm.aborts:
-		close(ask.ack)
+		ask.ack <- nil // void: nothing was sent, and nothing will be
 		return scanner.Scan{}, sale.EndAborted, nil
 	case <-timer.C:
 		return scanner.Scan{}, sale.EndCancelled, nil
@@ -233,6 +233,9 @@ func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan
 	if errors.Is(err, queue.ErrSpace) {
 		return "", pm.finishUnsent(ctx, sale.EndNoSpace, endingText(sale.EndNoSpace))
 	}
+	if errors.Is(err, errUndone) {
+		return "", pm.finishUnsent(ctx, sale.EndAborted, endingText(sale.EndAborted))
+	}
 	if err != nil {
 		return "", err
 	}
@@ -241,17 +244,21 @@ func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan
 	select {
 	case ask := <-pm.aborts:
 		giveUp(send)
-		err := pm.finish(ctx, sale.EndAborted, endingText(sale.EndAborted), both(turn("abort"), move(sale.Declined, sale.EvNotSent, nil)))
-		close(ask.ack)
+		err := pm.finish(ctx, sale.EndAborted, endingText(sale.EndAborted), both(turn(ask.reason), move(sale.Declined, sale.EvNotSent, nil)))
+		ask.ack <- err
 		return "", err
 	default:
 	}
 	ans, err := pm.send(ctx, send)
+	cred.Wipe() // what follows may take days
 	if err != nil {
 		return "", err
 	}
 	return pm.settlePay(ctx, a, out.contract, ans)
 }
+
+// errUndone keeps a code of an undone payment from being sent.
+var errUndone = errors.New("the payment is undone")
 
 // makeDurable commits SENDING while the wallet package signs the request.
 func (pm *payment) makeDurable(ctx context.Context, a sale.Attempt, cred sale.Credential, c *Contract) (Send, error) {
@@ -259,11 +266,19 @@ func (pm *payment) makeDurable(ctx context.Context, a sale.Attempt, cred sale.Cr
 	durable := make(chan error, 1)
 	go func() {
 		durable <- pm.save(ctx, func(p *sale.Payment) ([]queue.Put, error) {
+			if p.Intent == sale.Undo {
+				return nil, errUndone
+			}
 			p.Attempts = append(p.Attempts, a)
 			return []queue.Put{seen}, nil
 		})
 	}()
-	send := Send(func(ctx context.Context) (sale.Answer, error) { return c.Wallet.Pay(ctx, a, cred) })
+	send := Send(func(ctx context.Context) (sale.Answer, error) {
+		if err := ctx.Err(); err != nil {
+			return sale.Answer{}, err
+		}
+		return c.Wallet.Pay(ctx, a, cred)
+	})
 	var prepared error
 	if w, ok := c.Wallet.(Preparer); ok {
 		if send, prepared = w.Prepare(ctx, a, cred); prepared != nil {
@@ -308,10 +323,11 @@ func (pm *payment) send(ctx context.Context, send Send) (sale.Answer, error) {
 			}
 			return r.ans, nil
 		case ask := <-pm.aborts:
-			if err := pm.undo(ctx, ask.reason); err != nil {
+			err := pm.undo(ctx, ask.reason)
+			ask.ack <- err
+			if err != nil {
 				return sale.Answer{}, err
 			}
-			close(ask.ack)
 		}
 	}
 }
@@ -335,7 +351,7 @@ func (pm *payment) settlePay(ctx context.Context, a sale.Attempt, c *Contract, a
 		return pm.settleRefused(ctx, ev, ans, note)
 	case sale.EvCollision:
 		// Somebody else used this number: no answer about it can be believed.
-		t.stopTrading("order number " + a.ID + " was used before")
+		t.stopTrading(a.ID)
 		if err := pm.mustSave(ctx, move(sale.Manual, ev, note)); err != nil {
 			return "", err
 		}

@@ -86,15 +86,19 @@ type Till struct {
 	settled  map[string]string     // a wallet's transaction id -> the order it settled
 	seen     map[string]time.Time  // HMACs of codes that reached SENDING, and when
 	doubts   map[*payment]struct{} // payments whose outcome is in doubt
-	manual   []string              // orders that waited for a decision at start
-	down     map[int]bool          // contract slots that cannot be reached
-	back     chan struct{}         // closed and made anew when one is back
+	// collisions are the orders whose number was used before; while there are any, no sale.
+	collisions map[string]struct{}
+	manual     []string      // orders that waited for a decision at start
+	down       map[int]bool  // contract slots that cannot be reached
+	back       chan struct{} // closed and made anew when one is back
 	// recoveringUntil is when a request that is not on record is NotFound again.
 	recoveringUntil time.Time
 	lane            *payment // whom the customer's screen and the scanner belong to
 	nextSeq         uint64
-	resume          []*payment // in doubt at start, taken up by Run
-	ctx             context.Context
+	resume          []*payment      // in doubt at start, taken up by Run
+	ctx             context.Context // nil while Run does not run
+	started         bool            // everything left open is taken up
+	owners          uint64          // goroutines started so far
 
 	screens screens
 	stopped chan struct{} // closed when Run ends: waiting callers go
@@ -111,21 +115,22 @@ func New(o Options) (*Till, error) {
 		o.Wall = time.Now
 	}
 	t := &Till{
-		o:         o,
-		terminal:  sale.TerminalCode(o.Serial),
-		contracts: map[int]*Contract{},
-		asking:    make(chan struct{}, maxAsking),
-		payments:  map[string]*payment{},
-		byOrder:   map[string]*payment{},
-		byKey:     map[sale.MessageKey]*entry{},
-		settled:   map[string]string{},
-		seen:      map[string]time.Time{},
-		doubts:    map[*payment]struct{}{},
-		down:      map[int]bool{},
-		back:      make(chan struct{}),
-		nextSeq:   max(o.Recovery.NextPayment, 1),
-		stopped:   make(chan struct{}),
-		failed:    make(chan error, 1),
+		o:          o,
+		terminal:   sale.TerminalCode(o.Serial),
+		contracts:  map[int]*Contract{},
+		asking:     make(chan struct{}, maxAsking),
+		payments:   map[string]*payment{},
+		byOrder:    map[string]*payment{},
+		byKey:      map[sale.MessageKey]*entry{},
+		settled:    map[string]string{},
+		seen:       map[string]time.Time{},
+		doubts:     map[*payment]struct{}{},
+		down:       map[int]bool{},
+		collisions: map[string]struct{}{},
+		back:       make(chan struct{}),
+		nextSeq:    max(o.Recovery.NextPayment, 1),
+		stopped:    make(chan struct{}),
+		failed:     make(chan error, 1),
 	}
 	for i := range o.Contracts {
 		c := &o.Contracts[i]
@@ -139,6 +144,10 @@ func New(o Options) (*Till, error) {
 		return nil, fmt.Errorf("make till: %w", err)
 	}
 	t.screens.init(o.Test)
+	if o.Recovery.Lost {
+		t.recoveringUntil = o.Wall().Add(replayFor)
+		t.recovering()
+	}
 	return t, nil
 }
 
@@ -157,10 +166,13 @@ func (t *Till) Run(ctx context.Context) error {
 	t.o.Health.OnChange(func(health.Cause, bool) { t.showLane() })
 	t.checkStanding()
 	if err := t.beginRecovery(ctx); err != nil {
-		close(t.stopped)
+		t.halt()
 		return err
 	}
 	t.wg.Go(func() { t.keepReach(ctx) })
+	t.mu.Lock()
+	t.started = true
+	t.mu.Unlock()
 	t.showLane()
 
 	var err error
@@ -169,9 +181,43 @@ func (t *Till) Run(ctx context.Context) error {
 	case err = <-t.failed:
 		cancel()
 	}
-	close(t.stopped)
+	t.halt()
 	t.wg.Wait()
 	return err
+}
+
+// halt lets every waiting caller go, and no goroutine begin.
+func (t *Till) halt() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ctx = nil
+	close(t.stopped)
+}
+
+// inBackground starts f, which Run waits for, or reports that the till is not running.
+func (t *Till) inBackground(f func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx == nil {
+		return false
+	}
+	t.wg.Go(f)
+	return true
+}
+
+// spawn starts an owner goroutine of pm, or reports that the till is not running.
+func (t *Till) spawn(pm *payment, f func(context.Context) error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ctx := t.ctx
+	if ctx == nil {
+		return false
+	}
+	t.owners++
+	me := t.owners
+	pm.owner = me
+	t.wg.Go(func() { pm.closeOut(me, f(ctx)) })
+	return true
 }
 
 // fail stops the till: a write that is not known to be durable must not be followed by

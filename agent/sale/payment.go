@@ -88,6 +88,15 @@ type Payment struct {
 	Delivered bool `json:"delivered,omitempty"`
 	// Refunded is the sum given back after PAID, in minor units.
 	Refunded int64 `json:"refunded,omitempty"`
+	// Kept is set when a person or the wallet's bill decided that an undone payment stays
+	// paid: the undo does not apply any more, until somebody asks for the money back.
+	Kept bool `json:"kept,omitempty"`
+}
+
+// Undoing reports whether the last attempt is paid and has to be given back.
+func (p *Payment) Undoing() bool {
+	a := p.Current()
+	return a != nil && a.State == Paid && p.Intent == Undo && !p.Kept
 }
 
 // Current is the last attempt, or nil before the first.
@@ -140,6 +149,9 @@ type Attempt struct {
 	// WalletTransaction is the wallet's transaction id, once known.
 	WalletTransaction string `json:"wallet_transaction,omitempty"`
 	PaidAt            string `json:"paid_at,omitempty"` // as the wallet writes it
+	// WasPaid is set for ever once the state was PAID: from then on "does not exist" proves
+	// nothing at all.
+	WasPaid bool `json:"was_paid,omitempty"`
 }
 
 // Credential is what the customer presented, for one attempt. Whoever holds it may spend

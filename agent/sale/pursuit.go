@@ -145,7 +145,7 @@ func (u *Pursuit) Next(a *Attempt, intent Intent, c Clock, now time.Time, age ti
 	case a.State == Paid: // and undo
 		return u.earliestReversal(c, now)
 	case a.State == Reversing:
-		return u.nextReversing(c, now)
+		return u.nextReversing(c, now, a.WasPaid)
 	case intent == Undo:
 		return u.nextUndo(c, now)
 	}
@@ -201,7 +201,7 @@ func (u *Pursuit) earliestReversal(c Clock, now time.Time) Step {
 
 // nextReversing alternates reverse and query: a reverse answer alone proves nothing, and
 // "order does not exist" proves nothing before the quiet time.
-func (u *Pursuit) nextReversing(c Clock, now time.Time) Step {
+func (u *Pursuit) nextReversing(c Clock, now time.Time, wasPaid bool) Step {
 	if u.Recovered && now.Before(u.From.Add(c.ReverseAfter)) {
 		if u.LastQuery.IsZero() {
 			return Step{Do: DoQuery}
@@ -224,15 +224,16 @@ func (u *Pursuit) nextReversing(c Clock, now time.Time) Step {
 		}
 		return Step{Do: DoQuery}
 	}
-	switch u.Word {
-	case EvNotFound:
+	switch {
+	case u.Word == EvNotFound && !wasPaid:
 		quiet := u.From.Add(c.Quiet())
 		if !u.Said.Before(quiet) {
 			return Step{Do: DoProve}
 		}
 		return at(now, quiet, DoQuery)
 	default:
-		// Paid, paying or failed after an accepted reverse: it did not take. Repeat it.
+		// Paid, paying or failed after an accepted reverse, or an order that was paid and is
+		// not known any more: it did not take. Repeat it.
 		return at(now, u.LastReverse.Add(u.backoff(c, now)), DoReverse)
 	}
 }

@@ -99,9 +99,10 @@ var moves = map[edge]struct{ needsUndo bool }{
 	{Unknown, Paid, EvPaid}:         {},
 	{Unknown, Declined, EvDeclined}: {},
 	{Unknown, Declined, EvClosed}:   {},
-	// A query that says the order was given back in full, though we never asked for it:
-	// nothing is charged.
-	{Unknown, ReversedRefunded, EvRefunded}: {},
+	// A query that says the order was given back: by a reverse of ours that a crash made us
+	// forget, or else by somebody whose doing a person must look at.
+	{Unknown, ReversedRefunded, EvRefunded}: {needsUndo: true},
+	{Unknown, Manual, EvRefunded}:           {},
 	{Unknown, Reversing, EvUndo}:            {needsUndo: true},
 	{Unknown, Manual, EvWindow}:             {},
 	{Unknown, Manual, EvLost}:               {},
@@ -148,6 +149,7 @@ func (a *Attempt) Move(to State, why Event, intent Intent) error {
 		return &MoveError{Attempt: a.ID, From: a.State, To: to, Why: why, Intent: intent}
 	}
 	a.State, a.Why = to, why
+	a.WasPaid = a.WasPaid || to == Paid
 	return nil
 }
 
