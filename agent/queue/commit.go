@@ -44,6 +44,8 @@ type Queue struct {
 	fatal    chan error
 	count    counters
 
+	turns atomic.Uint64 // calls of Commit and Later so far
+
 	// mu guards the index and the set of directories. Readers hold it while they read a
 	// record; the owner takes it for writing after a group is durable and when it swaps a
 	// directory, never during a commit.
@@ -69,6 +71,7 @@ type entry struct {
 
 type request struct {
 	puts []Put
+	turn uint64
 	done chan error // one slot
 }
 
@@ -90,7 +93,7 @@ func (q *Queue) Commit(ctx context.Context, puts ...Put) error {
 	if err := check(puts); err != nil {
 		return err
 	}
-	r := &request{puts, make(chan error, 1)}
+	r := &request{puts, q.turns.Add(1), make(chan error, 1)}
 	select {
 	case <-q.stopped:
 		return q.stoppedErr()
@@ -128,6 +131,7 @@ func (q *Queue) Later(puts ...Put) {
 		}
 		it.value = slices.Clone(it.value)
 		q.mu.Lock()
+		it.turn = q.turns.Add(1)
 		n := it.name()
 		if it.deleted {
 			delete(q.index, n)
@@ -232,7 +236,7 @@ func (q *Queue) commitGroup(group []*request) {
 	var orders []string
 	admitted := group[:0:0]
 	for _, r := range group {
-		its, err := q.itemsOf(r.puts, free)
+		its, err := q.itemsOf(r, free)
 		if err != nil {
 			r.done <- err
 			continue
@@ -265,22 +269,25 @@ func (q *Queue) commitGroup(group []*request) {
 	}
 }
 
-func (q *Queue) itemsOf(puts []Put, free int64) ([]*item, error) {
-	if err := q.admitted(puts, free); err != nil {
+func (q *Queue) itemsOf(r *request, free int64) ([]*item, error) {
+	if err := q.admitted(r.puts, free); err != nil {
 		return nil, err
 	}
-	items := make([]*item, 0, len(puts))
-	for _, p := range puts {
+	items := make([]*item, 0, len(r.puts))
+	for _, p := range r.puts {
 		it, err := itemOf(p)
 		if err != nil {
 			return nil, err
 		}
+		it.turn = r.turn
 		items = append(items, &it)
 	}
 	return items, nil
 }
 
-// takeLater takes Later records as far as they fit into a group with items.
+// takeLater takes Later records as far as they fit into a group with items. Those that a
+// record of the group replaces are dropped: written in a later group they would be the
+// older word after the newer one.
 func (q *Queue) takeLater(items []*item) []*item {
 	room := maxGroup/2 + maxGroup/4
 	for _, it := range items {
@@ -288,6 +295,7 @@ func (q *Queue) takeLater(items []*item) []*item {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.dropReplaced(items)
 	n := 0
 	for n < len(q.later) && n < maxPuts {
 		if room -= q.later[n].size(); room < 0 && n+len(items) > 0 {
@@ -298,6 +306,31 @@ func (q *Queue) takeLater(items []*item) []*item {
 	taken := q.later[:n:n]
 	q.later = slices.Clone(q.later[n:])
 	return taken
+}
+
+// dropReplaced forgets the waiting records of the names in items that came before them. The
+// caller holds mu.
+func (q *Queue) dropReplaced(items []*item) {
+	if len(q.later) == 0 {
+		return
+	}
+	newest := make(map[string]*item, len(items))
+	for _, it := range items {
+		newest[it.name()] = it
+	}
+	q.later = slices.DeleteFunc(q.later, func(l *item) bool {
+		by := newest[l.name()]
+		if by == nil || l.turn > by.turn {
+			return false
+		}
+		if e := q.index[l.name()]; e.pending == l {
+			if e.pending = nil; e.day == nil {
+				e.pending = by // there is nothing durable to read yet
+			}
+			q.index[l.name()] = e
+		}
+		return true
+	})
 }
 
 func (q *Queue) putBack(later []*item) {

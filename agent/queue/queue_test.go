@@ -236,3 +236,41 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// With more Later records waiting than fit into one group, a waiting record must not be
+// written after a newer one of the same name. Fails without dropReplaced.
+func TestLaterNeverAfterNewer(t *testing.T) {
+	o := testOptions(t.TempDir())
+	q, rec := mustOpen(t, o)
+	put := func(value string) Put {
+		p := payment(rec.Token, 1, false)
+		p.Value = []byte(value)
+		return p
+	}
+	check := func(when, want string) {
+		t.Helper()
+		if got, err := q.Get(Payment, put("").Key); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", when, got, err, want)
+		}
+	}
+	q.Later(put("never durable before"))
+	check("waiting, the first", "never durable before")
+	mustCommit(t, q, put("paid"))
+	check("the first, replaced", "paid")
+	for i := range 120 {
+		q.Later(Put{Kind: Reply, Key: fmt.Sprint("POS\x1fT\x1f", i), Value: bytes.Repeat([]byte("r"), 16<<10)})
+	}
+	q.Later(put("paid, delivered"))
+	check("waiting", "paid, delivered")
+	mustCommit(t, q, put("reversing"))
+	check("replaced", "reversing")
+	mustCommit(t, q, put("reversed"))
+	for i := range 6 {
+		mustCommit(t, q, Put{Kind: Outbox, Key: fmt.Sprint(i), Value: []byte("x")})
+	}
+	check("drained", "reversed")
+	mustClose(t, q)
+	q, _ = mustOpen(t, o)
+	check("after a restart", "reversed")
+	mustClose(t, q)
+}

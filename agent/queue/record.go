@@ -41,6 +41,7 @@ type item struct {
 	payment uint64 // PaymentSeq
 	summary []byte // JSON of a Summary; nil if none
 	value   []byte
+	turn    uint64 // in which order Commit and Later were called; not written
 }
 
 func itemOf(p Put) (item, error) {
