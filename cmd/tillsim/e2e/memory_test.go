@@ -107,25 +107,21 @@ var limits = []limit{
 		inSavedRegisters,
 	},
 	{
-		"the same registers, saved by the runtime itself when it interrupts a goroutine: pieces of at most 16 bytes, one " +
-			"beside the other with nothing between them",
+		"the same registers, saved by the runtime itself when it interrupts a goroutine: pieces of at most 16 bytes",
 		aloneInRegister,
 	},
 }
 
-// aloneInRegister recognises a piece of a needle in a slot of one register. A whole needle
-// is never excused by it.
+// aloneInRegister recognises what fits one register: its slot is 32 or 64 bytes long, and
+// only the first 16 are in use. A payment code is longer: found whole, it is never excused.
 func aloneInRegister(h hit) bool {
-	const register = 16
-	if !h.piece {
-		return false
+	const register, word = 16, 8
+	for from := h.in - int(h.at%word); from >= 0 && h.in+len(h.bytes) <= from+register; from -= word {
+		if rest := h.around[min(from+register, len(h.around)):]; len(rest) >= register && len(bytes.Trim(rest[:register], "\x00")) == 0 {
+			return true
+		}
 	}
-	from := h.in - int(h.at%register) // where the register begins
-	if from < register || from+2*register > len(h.around) || h.in+len(h.bytes) > from+register {
-		return false
-	}
-	zero := make([]byte, register)
-	return bytes.Equal(h.around[from-register:from], zero) && bytes.Equal(h.around[from+register:from+2*register], zero)
+	return false
 }
 
 // inSavedRegisters recognises the frame that Linux on amd64 saves registers in: the XMM
