@@ -42,8 +42,11 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			s.o.Log.Warn("POS message refused", "from", r.RemoteAddr, "cause", "larger than "+strconv.Itoa(nexo.MaxSize)+" bytes")
-			s.refuse(w, http.StatusRequestEntityTooLarge, unreadable)
+			cause := "larger than " + strconv.Itoa(nexo.MaxSize) + " bytes"
+			s.o.Log.Warn("POS message refused", "from", r.RemoteAddr, "cause", cause)
+			// A size is no secret, sealed or not.
+			s.refuse(w, http.StatusRequestEntityTooLarge,
+				string(encode(object{"errors": []string{"the message is " + cause + " (hint: a request is a few kilobytes)"}}))+"\n")
 			return
 		}
 		hangUp()

@@ -287,7 +287,7 @@ func TestHTTPManners(t *testing.T) {
 		{"POST", "/nexo", `{"a":1,"A":2}`, "", 400, "a name occurs twice"},
 		{"POST", "/nexo", "hello", "", 400, "read JSON, byte 0"},
 		{"POST", "/nexo", strings.Repeat("[", 5000), "", 400, "levels"},
-		{"POST", "/nexo", strings.Repeat(" ", 300<<10), "", 413, "cannot be opened"},
+		{"POST", "/nexo", strings.Repeat(" ", 300<<10), "", 413, "larger than 262144 bytes"},
 		{"POST", "/nexo", `{"SaleToPOIRequest":{"MessageHeader":{},"NexoBlob":"","SecurityTrailer":{}}}`, "", 400, unreadable},
 	} {
 		req, err := http.NewRequest(c.method, "https://"+s.address+c.path, strings.NewReader(c.body))
