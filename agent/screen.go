@@ -153,7 +153,7 @@ func (t *Till) showLane() {
 // screenNow: the payment in the lane; how the last one ended; a payment in doubt; why no
 // sale is possible; idle. The caller holds mu.
 func (t *Till) screenNow() Screen {
-	if t.lane != nil {
+	if t.lane != nil && t.lane.screen.Kind != "" {
 		return t.lane.screen
 	}
 	if time.Now().Before(t.screens.endedTo) {

@@ -64,7 +64,7 @@ var payRefusals = map[string]sale.Outcome{
 	"ACQ.CONTEXT_INCONSISTENT":  sale.OutDuplicate,
 	"ACQ.TRADE_HAS_SUCCESS":     sale.OutDuplicate,
 	"ACQ.TRADE_BUYER_NOT_MATCH": sale.OutDuplicate,
-	"ACQ.TRADE_HAS_CLOSE":       sale.OutClosed,
+	"ACQ.TRADE_HAS_CLOSE":       sale.OutDuplicate,
 }
 
 var queryRefusals = map[string]sale.Outcome{

@@ -127,8 +127,8 @@ func TestClosedLists(t *testing.T) {
 		want sale.Outcome
 	}{
 		{sale.OpPay, echo + "reqType=0310000903&respCode=00", sale.OutPaying}, // accepted: a query says paid
-		{sale.OpPay, echo + "reqType=0310000903&respCode=61", sale.OutBadCode},
-		{sale.OpPay, echo + "reqType=0310000903&respCode=64", sale.OutDeclined},
+		{sale.OpPay, echo + "reqType=0310000903&respCode=61", sale.OutFailed},
+		{sale.OpPay, echo + "reqType=0310000903&respCode=64", sale.OutFailed},
 		{sale.OpPay, echo + "reqType=0310000903&respCode=12", sale.OutDuplicate},
 		{sale.OpPay, echo + "reqType=0310000903&respCode=01", sale.OutUnknown},
 		{sale.OpPay, echo + "reqType=0310000903&respCode=34", sale.OutUnknown},

@@ -28,19 +28,22 @@ const (
 	respBusy      = "06"
 )
 
-// payRefusals is the closed list for a consumption. 01, 03, 04, 05, 06, 30 and all others
-// are unknown: the query decides.
+// payRefusals are the answers to a consumption that say it failed. Their meanings come from
+// public integrators' code and are unconfirmed, so none of them is taken for final: the order
+// is reversed before anybody is told "not paid". With a contract that confirms a row it may
+// become OutDeclined, or OutBadCode for 61, which lets a fresh code follow at once. 01, 03,
+// 04, 05, 06, 30 and all others are unknown: the query decides.
 var payRefusals = map[string]sale.Outcome{
-	"61":          sale.OutBadCode,  // the number is not valid: a code that expired or was used (unconfirmed)
-	"10":          sale.OutDeclined, // malformed message
-	"11":          sale.OutDeclined, // our signature does not verify
-	"13":          sale.OutDeclined, // a field is missing
-	"31":          sale.OutDeclined, // the merchant's state
-	"32":          sale.OutDeclined, // no permission
-	"33":          sale.OutDeclined, // amount above the limit
-	"62":          sale.OutDeclined, // the issuer does not serve this merchant
-	"63":          sale.OutDeclined, // the card's state
-	"64":          sale.OutDeclined, // not enough money
+	"61":          sale.OutFailed, // the number is not valid: a code that expired or was used
+	"10":          sale.OutFailed, // malformed message
+	"11":          sale.OutFailed, // our signature does not verify
+	"13":          sale.OutFailed, // a field is missing
+	"31":          sale.OutFailed, // the merchant's state
+	"32":          sale.OutFailed, // no permission
+	"33":          sale.OutFailed, // amount above the limit
+	"62":          sale.OutFailed, // the issuer does not serve this merchant
+	"63":          sale.OutFailed, // the card's state
+	"64":          sale.OutFailed, // not enough money
 	respDuplicate: sale.OutDuplicate,
 }
 

@@ -60,7 +60,6 @@ var payCodes = map[string]refusal{
 	"NOT_ENOUGH":            {sale.OutDeclined, business},
 	"NOTSUPORTCARD":         {sale.OutDeclined, business},
 	"ACCOUNT_ERROR":         {sale.OutDeclined, business},
-	"BUYER_MISMATCH":        {sale.OutDeclined, business},
 	"RULE_LIMIT":            {sale.OutDeclined, business},
 	"RULELIMIT":             {sale.OutDeclined, business},
 	"NO_AUTH":               {sale.OutDeclined, []int{401, 403}},
@@ -73,13 +72,16 @@ var payCodes = map[string]refusal{
 
 	"USERPAYING": {sale.OutPaying, []int{200, 202, 400, 403}},
 
+	// The number belongs to another payer's order, or to one that ended: on a first payment
+	// somebody else used it.
+	"BUYER_MISMATCH":    {sale.OutDuplicate, business},
 	"ORDERPAID":         {sale.OutDuplicate, business},
 	"ORDER_PAID":        {sale.OutDuplicate, business},
 	"OUT_TRADE_NO_USED": {sale.OutDuplicate, business},
-	"ORDERCLOSED":       {sale.OutClosed, business},
-	"ORDER_CLOSED":      {sale.OutClosed, business},
-	"ORDERREVERSED":     {sale.OutClosed, business},
-	"ORDER_REVERSED":    {sale.OutClosed, business},
+	"ORDERCLOSED":       {sale.OutDuplicate, business},
+	"ORDER_CLOSED":      {sale.OutDuplicate, business},
+	"ORDERREVERSED":     {sale.OutDuplicate, business},
+	"ORDER_REVERSED":    {sale.OutDuplicate, business},
 }
 
 var queryCodes = map[string]refusal{
