@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +34,7 @@ func (t *Till) warmAll(ctx context.Context) (reachable bool) {
 			ctx, cancel := context.WithTimeout(ctx, warmWithin)
 			defer cancel()
 			err := w.Warm(ctx)
-			if err != nil && context.Cause(ctx) == context.Canceled {
+			if err != nil && (errors.Is(err, context.Canceled) || context.Cause(ctx) == context.Canceled) {
 				results <- false
 				return
 			}
@@ -148,7 +149,10 @@ func (t *Till) keepWarm(ctx context.Context) (stop func()) {
 }
 
 // standing says whether a new sale may begin now, and asks the network afresh.
-func (t *Till) standing(ctx context.Context, hasCode bool) (sale.Ending, string) {
+func (t *Till) standing(ctx context.Context, r PayRequest) (sale.Ending, string) {
+	if !t.takes(r.Amount.Currency) {
+		return sale.EndNoContract, "no contract takes " + string(r.Amount.Currency)
+	}
 	if !t.warmAll(context.WithoutCancel(ctx)) {
 		return sale.EndUnreachable, "no wallet can be reached; nothing was sent"
 	}
@@ -159,7 +163,7 @@ func (t *Till) standing(ctx context.Context, hasCode bool) (sale.Ending, string)
 		}
 		switch c.Code {
 		case "scanner":
-			if hasCode {
+			if r.Code != nil {
 				continue
 			}
 			return sale.EndNoScanner, c.Text
@@ -173,6 +177,16 @@ func (t *Till) standing(ctx context.Context, hasCode bool) (sale.Ending, string)
 		return sale.EndStopped, c.Text
 	}
 	return sale.Undecided, ""
+}
+
+// takes reports whether any contract can be paid in a currency.
+func (t *Till) takes(c sale.Currency) bool {
+	for _, row := range t.routes {
+		if len(row.Currencies) == 0 || slices.Contains(row.Currencies, c) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkStanding turns what the parts say into causes.

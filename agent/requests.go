@@ -37,7 +37,7 @@ func (t *Till) Pay(ctx context.Context, r PayRequest) (Reply, error) {
 		r.Code.Wipe()
 	}
 	if fresh != nil {
-		if refusal, why := t.standing(ctx, r.Code != nil); refusal != sale.Undecided {
+		if refusal, why := t.standing(ctx, r); refusal != sale.Undecided {
 			r.Code.Wipe()
 			t.withdraw(fresh, e, refusal, why)
 			return t.replyTo(e, r.Asked), nil
@@ -533,9 +533,13 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 func (t *Till) Confirm(c Confirmation) error {
 	t.mu.Lock()
 	pm := t.payments[c.Payment]
+	waits := pm != nil && pm.p.Ending == sale.Undecided && pm.screen.Kind == ScreenOperator
 	t.mu.Unlock()
-	if pm == nil {
+	switch {
+	case pm == nil:
 		return fmt.Errorf("confirm %s: %w", c.Payment, queue.ErrNotFound)
+	case !waits:
+		return fmt.Errorf("confirm %s: it does not wait for a confirmation", c.Payment)
 	}
 	select {
 	case pm.confirms <- c.OK:

@@ -56,11 +56,43 @@ func (t *Till) Watch(ctx context.Context) (<-chan Screen, <-chan Event) {
 	return w.screens, w.events
 }
 
-// emit tells the watchers and the log what happened.
+// emit tells the watchers and the log what happened, in order and soon. The caller does not
+// hold mu.
 func (t *Till) emit(e Event) {
+	e.At = t.o.Wall().Round(0)
+	select {
+	case t.told <- e:
+	case <-t.stopped:
+		select {
+		case t.told <- e:
+		default: // nobody listens any more
+		}
+	}
+}
+
+// tell passes events on until Run ends and nothing is left. It is a goroutine of its own:
+// a payment does not wait for a slow log or a watcher.
+func (t *Till) tell(over <-chan struct{}) {
+	for {
+		select {
+		case e := <-t.told:
+			t.pass(e)
+			continue
+		default:
+		}
+		select {
+		case e := <-t.told:
+			t.pass(e)
+		case <-over:
+			return
+		}
+	}
+}
+
+func (t *Till) pass(e Event) {
 	t.mu.Lock()
 	t.screens.seq++
-	e.Seq, e.At = t.screens.seq, t.o.Wall().Round(0)
+	e.Seq = t.screens.seq
 	for w := range t.screens.watchers {
 		select {
 		case w.events <- e:

@@ -228,7 +228,6 @@ func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan
 		ID: sale.OrderID(p.ID, n, out.contract.Ref.Slot), N: n, Contract: out.contract.Ref, Amount: p.Amount,
 		Scheme: out.scheme, CodeMAC: out.mac, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, State: sale.Sending,
 	}
-	t.show(pm, Screen{Kind: ScreenSending, Scheme: out.scheme})
 	send, err := pm.makeDurable(ctx, a, cred, out.contract)
 	if errors.Is(err, queue.ErrSpace) {
 		return "", pm.finishUnsent(ctx, sale.EndNoSpace, endingText(sale.EndNoSpace))
@@ -260,37 +259,43 @@ func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan
 // errUndone keeps a code of an undone payment from being sent.
 var errUndone = errors.New("the payment is undone")
 
-// makeDurable commits SENDING while the wallet package signs the request.
+// makeDurable commits SENDING while the wallet package signs the request. The commit is
+// the longer way, with more hands in it: it goes first, in this goroutine.
 func (pm *payment) makeDurable(ctx context.Context, a sale.Attempt, cred sale.Credential, c *Contract) (Send, error) {
+	prepared := make(chan Send, 1)
+	go func() { prepared <- prepare(ctx, a, cred, c.Wallet) }()
 	seen := queue.Put{Kind: queue.Code, Key: hex.EncodeToString(a.CodeMAC), Value: []byte(a.ID)}
-	durable := make(chan error, 1)
-	go func() {
-		durable <- pm.save(ctx, func(p *sale.Payment) ([]queue.Put, error) {
-			if p.Intent == sale.Undo {
-				return nil, errUndone
-			}
-			p.Attempts = append(p.Attempts, a)
-			return []queue.Put{seen}, nil
-		})
-	}()
-	send := Send(func(ctx context.Context) (sale.Answer, error) {
-		if err := ctx.Err(); err != nil {
-			return sale.Answer{}, err
+	err := pm.save(ctx, func(p *sale.Payment) ([]queue.Put, error) {
+		if p.Intent == sale.Undo {
+			return nil, errUndone
 		}
-		return c.Wallet.Pay(ctx, a, cred)
+		p.Attempts = append(p.Attempts, a)
+		return []queue.Put{seen}, nil
 	})
-	var prepared error
-	if w, ok := c.Wallet.(Preparer); ok {
-		if send, prepared = w.Prepare(ctx, a, cred); prepared != nil {
-			send = func(context.Context) (sale.Answer, error) { return sale.Answer{}, prepared }
-		}
-	}
-	if err := <-durable; err != nil {
+	send := <-prepared
+	if err != nil {
 		giveUp(send)
 		return nil, err
 	}
 	pm.t.markSeen(a.CodeMAC)
 	return send, nil
+}
+
+// prepare returns what sends the request; what went wrong before is what it returns.
+func prepare(ctx context.Context, a sale.Attempt, cred sale.Credential, w Wallet) Send {
+	if p, ok := w.(Preparer); ok {
+		send, err := p.Prepare(ctx, a, cred)
+		if err != nil {
+			return func(context.Context) (sale.Answer, error) { return sale.Answer{}, err }
+		}
+		return send
+	}
+	return func(ctx context.Context) (sale.Answer, error) {
+		if err := ctx.Err(); err != nil {
+			return sale.Answer{}, err
+		}
+		return w.Pay(ctx, a, cred)
+	}
 }
 
 // giveUp wipes a prepared request that is not going to be sent.
@@ -314,6 +319,8 @@ func (pm *payment) send(ctx context.Context, send Send) (sale.Answer, error) {
 		ans, err := send(ctx)
 		done <- result{ans, err}
 	}()
+	// After the request: no screen is worth a later first byte.
+	t.show(pm, Screen{Kind: ScreenSending})
 	for {
 		select {
 		case r := <-done:

@@ -101,6 +101,7 @@ type Till struct {
 	owners          uint64          // goroutines started so far
 
 	screens screens
+	told    chan Event    // on its way to watchers and log
 	stopped chan struct{} // closed when Run ends: waiting callers go
 	failed  chan error    // the journal failed
 	wg      sync.WaitGroup
@@ -130,6 +131,7 @@ func New(o Options) (*Till, error) {
 		back:       make(chan struct{}),
 		nextSeq:    max(o.Recovery.NextPayment, 1),
 		stopped:    make(chan struct{}),
+		told:       make(chan Event, 1024),
 		failed:     make(chan error, 1),
 	}
 	for i := range o.Contracts {
@@ -159,6 +161,9 @@ const maxAsking = 8
 func (t *Till) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	over, last := make(chan struct{}), make(chan struct{})
+	go func() { t.tell(over); close(last) }()
+	defer func() { close(over); <-last }()
 	t.mu.Lock()
 	t.ctx = ctx
 	t.mu.Unlock()

@@ -115,7 +115,6 @@ func (r *keyring) destroy(day uint32) error {
 // CodeMAC is the HMAC-SHA256 of a payment code under a key that outlives midnight and
 // restarts.
 func (q *Queue) CodeMAC(code []byte) []byte {
-	m := hmac.New(sha256.New, q.keys.code)
-	m.Write(code)
-	return m.Sum(nil)
+	sum := secret.MAC(q.keys.code, code)
+	return sum[:]
 }

@@ -136,6 +136,11 @@ func (d *daemon) openJournal(ctx context.Context) (err error) {
 	for _, n := range d.found.Notes {
 		d.log.Warn("journal: " + n)
 	}
+	if d.found.Fresh && !d.keys.Made() {
+		d.health.Set(health.Cause{Code: "fresh-journal", Severity: health.Warning,
+			Text: "the journal is new, but this terminal's record key is not: what it traded before is not on record here",
+			Hint: "if the state directory was not changed on purpose, stop, put the old one back and start again"})
+	}
 	if d.found.Quarantined != "" {
 		d.health.Set(health.Cause{Code: "quarantine", Severity: health.Warning,
 			Text: "a part of the journal could not be opened and was moved to " + d.found.Quarantined,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -44,6 +45,7 @@ func (runCmd) Run(e *env) error {
 		}
 	}
 	limitMemory()
+	useProcessors()
 	d, err := newDaemon(e.ctx, cfg, log)
 	if err != nil {
 		return err
@@ -69,6 +71,18 @@ func (e *env) startable() (*config.Config, error) {
 	}
 	return nil, fail("start", e.config, fmt.Errorf("the configuration has %s", count(n, "mistake"))).
 		withHint("tilld check -config %s says what to do about each", e.config)
+}
+
+// spareProcs is how many system calls may block (a scanner's read, a flush) while all
+// processors go on: the runtime notices a blocked one only after a while.
+const spareProcs = 4
+
+// useProcessors keeps a payment's signature and its commit from waiting for each other
+// behind a blocked read, unless the environment says otherwise.
+func useProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.NumCPU() + spareProcs)
+	}
 }
 
 // limitMemory sets what suits a board of 512 MB, unless the environment says otherwise.

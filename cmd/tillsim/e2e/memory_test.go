@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -98,11 +97,6 @@ var limits = []limit{
 		}, 0,
 	},
 	{
-		"one SHA-256 state in (*queue.Queue).CodeMAC (agent/queue/keys.go), which keeps the last block that was hashed, " +
-			"until the memory is used again",
-		inDigest, 1,
-	},
-	{
 		"vector registers: copying text moves it through them, where it stays until they are used again, and when the " +
 			"runtime interrupts a thread the kernel saves them on that thread's signal stack. Only the runtime could clear it " +
 			"(runtime/secret, an experiment of Go 1.26)",
@@ -141,19 +135,6 @@ func inSavedRegisters(h hit) bool {
 		}
 		rest, base = rest[i+4:], base+i+4
 	}
-}
-
-// inDigest recognises a SHA-256 state that hashed one HMAC key block and then the code: it
-// ends with the number of bytes that wait and the number of all.
-func inDigest(h hit) bool {
-	n := len(h.bytes)
-	after := h.around[h.in+n:]
-	if h.how != "raw" || n > 64 || len(after) < 64-n+16 {
-		return false
-	}
-	end := after[64-n:]
-	return len(bytes.Trim(after[:64-n], "\x00")) == 0 && binary.NativeEndian.Uint64(end) == uint64(n) &&
-		binary.NativeEndian.Uint64(end[8:]) == uint64(64+n)
 }
 
 // memory searches the daemon's memory for codes once all sales are final.
