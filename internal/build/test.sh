@@ -10,7 +10,7 @@ if [ -n "${CI:-}" ]; then fresh=(-count=1); fi
 
 section "what the tests need" bash internal/build/install.sh
 section "tests" go test "${fresh[@]}" ./...
-section "tests under the race detector" env CGO_ENABLED=1 go test -race -short "${fresh[@]}" ./...
+section "tests under the race detector" make --no-print-directory race FRESH="${fresh[*]}"
 section "the queue on 32 bits" make --no-print-directory test32
 section "reproducible builds" bash internal/build/repro.sh
 echo
