@@ -42,10 +42,12 @@ func (t *Till) keep(ctx context.Context, e *entry) {
 // admitLate finds what a request means that was aborted, or asked about, before it arrived. It
 // never begins a payment. But "nothing is charged" would be a lie while its basket has a
 // payment that another request began: then it waits for that one, and an abort was meant for
-// it too. The caller holds mu.
+// it too. Once refused it stays refused: a copy that comes later must not be told something
+// else, nor abort a payment that began since. The caller holds mu.
 func (t *Till) admitLate(buried *entry, r PayRequest) *entry {
 	pm := t.sameBasket(r)
-	if pm == nil || !pm.p.Amount.Same(r.Amount) {
+	if buried.refused || pm == nil || !pm.p.Amount.Same(r.Amount) {
+		buried.refused = true
 		return &entry{asked: r.Asked, ending: sale.EndAborted, why: "this request was aborted or asked about before it arrived"}
 	}
 	e := &entry{hash: r.Asked.Hash, asked: r.Asked, pm: pm, late: buried.tombstone == "abort"}
@@ -68,7 +70,9 @@ func (t *Till) abortLate(ctx context.Context, e *entry) error {
 
 // waiting is the record of a request that has no reply yet.
 func (pm *payment) waiting(e *entry) storedReply {
-	return storedReply{Hash: e.hash, Payment: pm.record().ID, Reversal: e.reversal, Ending: e.ending, Asked: &e.asked, At: pm.t.o.Wall().Round(0)}
+	pm.t.mu.Lock()
+	defer pm.t.mu.Unlock()
+	return storedReply{Hash: e.hash, Payment: pm.p.ID, Reversal: e.reversal, Ending: e.ending, Asked: &e.asked, At: pm.t.o.Wall().Round(0)}
 }
 
 // giveBackFor is the change that turns a paid payment to undo for the reversal e, and makes

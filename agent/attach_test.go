@@ -124,6 +124,18 @@ func TestAbortOvertakesARepeat(t *testing.T) {
 		d.want(second, sale.EndPaid, time.Minute)
 		d.wantNet(d.wechat, 100)
 	})
+	bubble(t, "a second copy does not touch the payment that began after the first was refused", func(t *testing.T, d *desk) {
+		if err := d.till.Abort(t.Context(), asked("2", "A").Key(), ""); err != nil {
+			t.Fatal(err)
+		}
+		first := d.want(d.ask("2", "A", 100), sale.EndAborted, time.Second)
+		reply := d.ask("1", "A", 100)
+		if again := d.want(d.ask("2", "A", 100), sale.EndAborted, time.Second); !bytes.Equal(first.Bytes, again.Bytes) {
+			t.Errorf("%q then %q", first.Bytes, again.Bytes)
+		}
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+	})
 	bubble(t, "another basket is refused as before", func(t *testing.T, d *desk) {
 		if err := d.till.Abort(t.Context(), asked("2", "B").Key(), ""); err != nil {
 			t.Fatal(err)

@@ -24,6 +24,7 @@ type entry struct {
 	at        time.Time // of a refusal or a tombstone
 	kept      bool      // that it waits is durable, or about to be
 	late      bool      // it was aborted before it arrived: what it waits for is to be undone
+	refused   bool      // a buried request arrived and was refused: so are its repeats
 }
 
 // replayFor is how long a request is remembered (nexo: a ServiceID is unique for 48 h).
