@@ -6,21 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"maps"
 	"sync"
-	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/tilld/tilld/agent"
-	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/sale"
-	"github.com/tilld/tilld/internal/secret"
 	"github.com/tilld/tilld/scanner"
-	"github.com/tilld/tilld/scanner/paycode"
 )
 
 // journal keeps records in memory, as a disk would: what was committed survives a restart of
@@ -34,6 +26,7 @@ type journal struct {
 	summaries []queue.Summary
 	full      bool
 	log       []string // states in the order in which they became durable
+	onCommit  func()   // called before anything is written
 }
 
 func newJournal() *journal { return &journal{records: map[queue.Kind]map[string][]byte{}} }
@@ -41,10 +34,16 @@ func newJournal() *journal { return &journal{records: map[queue.Kind]map[string]
 func (j *journal) fill(full bool) { j.mu.Lock(); defer j.mu.Unlock(); j.full = full }
 
 func (j *journal) Commit(_ context.Context, puts ...queue.Put) error {
+	if j.onCommit != nil {
+		j.onCommit()
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.full {
 		return queue.ErrSpace
+	}
+	if err := fits(puts); err != nil {
+		return err
 	}
 	j.commits++
 	for _, p := range append(j.later, puts...) {
@@ -66,6 +65,21 @@ func (j *journal) Commit(_ context.Context, puts ...queue.Put) error {
 		}
 	}
 	j.later = nil
+	return nil
+}
+
+// fits holds a commit to the limits of the queue.
+func fits(puts []queue.Put) error {
+	size := 0
+	for _, p := range puts {
+		if len(p.Key) > queue.MaxKey || len(p.Value) > queue.MaxValue {
+			return queue.ErrTooLarge
+		}
+		size += len(p.Key) + len(p.Value)
+	}
+	if size > 512<<10 {
+		return queue.ErrTooLarge
+	}
 	return nil
 }
 
@@ -175,7 +189,9 @@ type wallet struct {
 	queries  []time.Time
 	reversed []time.Time
 	down     bool // not reachable: nothing is sent
+	lost     bool // packets vanish: everything takes its whole time
 
+	onWarm    func()
 	onPay     func(o *order) (sale.Answer, bool) // false: go on normally
 	onQuery   func(o *order) (sale.Answer, bool)
 	onReverse func(o *order) (sale.Answer, bool)
@@ -209,6 +225,13 @@ func (w *wallet) answer(o *order, out sale.Outcome) sale.Answer {
 func (w *wallet) Warm(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.onWarm != nil {
+		w.await(w.onWarm)
+	}
+	if w.lost {
+		w.await(func() { time.Sleep(3 * time.Second) })
+		return fmt.Errorf("i/o timeout")
+	}
 	if w.down {
 		return fmt.Errorf("connection refused")
 	}
@@ -245,6 +268,10 @@ func (w *wallet) Query(_ context.Context, a sale.Attempt) (sale.Answer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queries = append(w.queries, time.Now())
+	if w.lost {
+		w.await(func() { time.Sleep(10 * time.Second) })
+		return sale.Answer{Cause: "no answer in 10s"}, nil
+	}
 	if w.down {
 		return sale.Answer{Cause: "connection refused"}, nil
 	}
@@ -285,6 +312,25 @@ func (w *wallet) Reverse(_ context.Context, a sale.Attempt) (sale.Answer, error)
 	return w.answer(o, sale.OutAccepted), nil
 }
 
+// await calls f while others may use the wallet.
+func (w *wallet) await(f func()) { w.mu.Unlock(); defer w.mu.Lock(); f() }
+
+// asked is how many queries have come so far.
+func (w *wallet) asked() int { w.mu.Lock(); defer w.mu.Unlock(); return len(w.queries) }
+
+// silent loses the answer to a payment, which was charged or not.
+func silent(charge bool) func(*order) (sale.Answer, bool) {
+	return func(o *order) (sale.Answer, bool) {
+		if charge {
+			o.exists, o.charged = true, o.amount.Minor
+		}
+		return sale.Answer{Cause: "no answer"}, true
+	}
+}
+
+// mute answers nothing.
+func mute(*order) (sale.Answer, bool) { return sale.Answer{Cause: "no answer"}, true }
+
 // set changes the wallet or an order while requests may run.
 func (w *wallet) set(f func()) { w.mu.Lock(); defer w.mu.Unlock(); f() }
 
@@ -296,185 +342,4 @@ func (w *wallet) net() (sum int64) {
 		sum += o.charged - o.refunded
 	}
 	return sum
-}
-
-// desk is a till with everything around it, inside a synctest bubble.
-type desk struct {
-	t       *testing.T
-	till    *agent.Till
-	journal *journal
-	gate    *gate
-	wechat  *wallet
-	alipay  *wallet
-	health  *health.Board
-	stop    func()
-	starts  int
-	code    int
-	adjust  func(*agent.Options)
-	trusted bool
-}
-
-var (
-	wechatClock = sale.Clock{Answer: 10 * time.Second, FirstQuery: 5 * time.Second, QueryEvery: 5 * time.Second, PayerDeadline: 45 * time.Second,
-		ReverseAfter: 15 * time.Second, CodeLife: time.Minute, NetworkDelay: time.Minute, RetryFirst: time.Second, RetryMost: time.Minute,
-		RetryFor: time.Hour, RetrySlow: 15 * time.Minute, Window: 7 * 24 * time.Hour, WindowMargin: time.Hour}
-	alipayClock = func() sale.Clock {
-		c := wechatClock
-		c.QueryEvery, c.PayerDeadline, c.ReverseAfter, c.Window = 3*time.Second, time.Minute, 0, 24*time.Hour
-		return c
-	}()
-)
-
-// newDesk starts a till. It must be called inside a synctest bubble; call close at the end.
-func newDesk(t *testing.T, adjust func(*agent.Options)) *desk {
-	d := &desk{t: t, journal: newJournal(), adjust: adjust, trusted: true}
-	d.wechat = newWallet(sale.ContractRef{Slot: 1, Name: "wechat", Wallet: "wechatpay", Merchant: "m1"})
-	d.alipay = newWallet(sale.ContractRef{Slot: 2, Name: "alipay", Wallet: "alipay", Merchant: "m2"})
-	d.start()
-	return d
-}
-
-func (d *desk) start() {
-	d.t.Helper()
-	d.starts++
-	codes, err := paycode.New("default")
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.gate = &gate{scans: make(chan scanner.Scan)}
-	d.health = health.NewBoard()
-	render := func(a sale.Asked, r agent.Reply) []byte {
-		return fmt.Appendf(nil, "%s:%s:%s", a.ServiceID, r.Payment.ID, r.Ending)
-	}
-	next := uint64(1)
-	_ = d.journal.Each(queue.Payment, func(_ string, v []byte) error {
-		var p sale.Payment
-		if err := json.Unmarshal(v, &p); err != nil {
-			return err
-		}
-		next = max(next, p.Seq+1)
-		return nil
-	})
-	o := agent.Options{
-		Journal: d.journal, Recovery: queue.Recovery{Token: fmt.Sprintf("TOKEN%d", d.starts), NextPayment: next},
-		Contracts: []agent.Contract{
-			{Ref: d.wechat.ref, Schemes: []string{"wechatpay"}, Clock: wechatClock, Wallet: d.wechat},
-			{Ref: d.alipay.ref, Schemes: []string{"alipay-cn"}, Clock: alipayClock, Wallet: d.alipay},
-		},
-		Scanner: d.gate, Classify: codes, Health: d.health, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Render: render, RenderReverse: render, Serial: "000158000000000", Boot: "boot", Test: true,
-		TimeTrusted: func() (bool, string) { return d.trusted, "no NTP" },
-	}
-	if d.adjust != nil {
-		d.adjust(&o)
-	}
-	d.till, err = agent.New(o)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- d.till.Run(ctx) }()
-	d.stop = func() {
-		cancel()
-		if err := <-done; err != nil {
-			d.t.Errorf("run: %v", err)
-		}
-	}
-	synctest.Wait()
-}
-
-// restart stops the till as a crash would as far as the journal is concerned: what is not
-// committed is gone.
-func (d *desk) restart() {
-	d.stop()
-	d.journal.mu.Lock()
-	d.journal.later = nil
-	d.journal.mu.Unlock()
-	d.start()
-}
-
-func cny(minor int64) sale.Amount { return sale.Amount{Minor: minor, Currency: "CNY", Exponent: 2} }
-
-func asked(service, transaction string) sale.Asked {
-	return sale.Asked{SaleID: "POS-1", POIID: "TILLD-1", ServiceID: service, TransactionID: transaction, Hash: []byte("h" + transaction)}
-}
-
-// ask sends a Payment and returns where its reply will arrive.
-func (d *desk) ask(service, transaction string, minor int64) <-chan agent.Reply {
-	return d.askCtx(context.Background(), service, transaction, minor)
-}
-
-func (d *desk) askCtx(ctx context.Context, service, transaction string, minor int64) <-chan agent.Reply {
-	out := make(chan agent.Reply, 1)
-	till := d.till
-	go func() {
-		r, err := till.Pay(ctx, agent.PayRequest{Asked: asked(service, transaction), Amount: cny(minor)})
-		if err != nil {
-			r = agent.Reply{Ending: "undecided"}
-		}
-		out <- r
-	}()
-	synctest.Wait()
-	return out
-}
-
-// wechatCode is a fresh code; none of them looks like an ID number.
-func (d *desk) wechatCode() string {
-	d.code++
-	return fmt.Sprintf("13%016d", 9_900_000_000_000+d.code)
-}
-
-func (d *desk) alipayCode() string {
-	d.code++
-	return fmt.Sprintf("28%016d", 7_000_000_000_000_000+d.code)
-}
-
-// scan presents a code; it reports whether the gate was open.
-func (d *desk) scan(text string) bool {
-	if !d.gate.isArmed() {
-		return false
-	}
-	d.gate.scans <- scanner.Scan{At: time.Now(), Text: secret.Copy([]byte(text)), AIM: "]Q1"}
-	synctest.Wait()
-	return true
-}
-
-func (d *desk) mustScan(text string) {
-	d.t.Helper()
-	if !d.scan(text) {
-		d.t.Fatalf("the scanner is not armed; the screen shows %+v", d.till.Screen())
-	}
-}
-
-// want waits up to limit of fake time for the reply and checks its ending.
-func (d *desk) want(reply <-chan agent.Reply, ending sale.Ending, limit time.Duration) agent.Reply {
-	d.t.Helper()
-	select {
-	case r := <-reply:
-		if r.Ending != ending {
-			d.t.Fatalf("told %q (%s), want %q", r.Ending, r.Why, ending)
-		}
-		return r
-	case <-time.After(limit):
-		d.t.Fatalf("no reply within %s, want %q; the screen shows %+v", limit, ending, d.till.Screen())
-	}
-	return agent.Reply{}
-}
-
-// quiet checks that no reply comes within limit.
-func (d *desk) quiet(reply <-chan agent.Reply, limit time.Duration) {
-	d.t.Helper()
-	select {
-	case r := <-reply:
-		d.t.Fatalf("told %q (%s), want no answer yet", r.Ending, r.Why)
-	case <-time.After(limit):
-	}
-}
-
-func (d *desk) wantNet(w *wallet, minor int64) {
-	d.t.Helper()
-	if got := w.net(); got != minor {
-		d.t.Fatalf("the wallet's ledger says %d, want %d", got, minor)
-	}
 }
