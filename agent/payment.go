@@ -175,8 +175,8 @@ func (t *Till) commit(ctx context.Context, puts ...queue.Put) error {
 	return err
 }
 
-// saveIfRoom is save for a payment that sent nothing: out of space its end is told all the
-// same, and a crash forgets only that nothing happened.
+// saveIfRoom is save for the end of a payment of which nothing is in doubt: out of space it
+// is told all the same, and a crash forgets only that nothing happened.
 func (pm *payment) saveIfRoom(ctx context.Context, edit change) error {
 	err := pm.save(ctx, edit)
 	if !errors.Is(err, queue.ErrSpace) {
@@ -239,7 +239,7 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	replies := map[sale.MessageKey][]byte{}
 	first := false
 	save := pm.mustSave
-	if len(pm.record().Attempts) == 0 {
+	if p := pm.record(); decide == nil && (p.Current() == nil || p.Current().State == sale.Declined) {
 		save = pm.saveIfRoom
 	}
 	err := save(ctx, func(p *sale.Payment) (puts []queue.Put, err error) {
