@@ -98,7 +98,7 @@ func (q *Queue) Commit(ctx context.Context, puts ...Put) error {
 	case <-q.stopped:
 		return q.stoppedErr()
 	case <-q.closing:
-		return fmt.Errorf("commit: %w: it is being closed", ErrStopped)
+		return q.endedErr()
 	case <-ctx.Done():
 		return fmt.Errorf("commit: %w", ctx.Err())
 	case q.reqs <- r:
@@ -113,9 +113,17 @@ func (q *Queue) Commit(ctx context.Context, puts ...Put) error {
 		case err := <-r.done:
 			return err
 		default:
-			return fmt.Errorf("commit: %w: it is being closed", ErrStopped)
+			return q.endedErr()
 		}
 	}
+}
+
+// endedErr says why the owner has returned: a failed write, or Close.
+func (q *Queue) endedErr() error {
+	if err := q.stoppedErr(); err != nil {
+		return err
+	}
+	return fmt.Errorf("commit: %w: it is being closed", ErrStopped)
 }
 
 // Later writes records with the next group, at no flush of their own. They can be read at
@@ -484,7 +492,7 @@ func (q *Queue) do(ctx context.Context, f func() error) error {
 	case <-q.stopped:
 		return q.stoppedErr()
 	case <-q.closing:
-		return ErrStopped
+		return q.endedErr()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -492,6 +500,6 @@ func (q *Queue) do(ctx context.Context, f func() error) error {
 	case err := <-t.done:
 		return err
 	case <-q.ended:
-		return ErrStopped
+		return q.endedErr()
 	}
 }
