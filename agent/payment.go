@@ -271,6 +271,11 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	if err != nil || !first {
 		return err
 	}
+	p := pm.record()
+	if a := p.Current(); a != nil && a.State != sale.Manual {
+		t.o.Health.Clear("foreign-answer", a.ID)
+		t.o.Health.Clear("wrong-total", a.ID)
+	}
 	t.mu.Lock()
 	for k, bytes := range replies {
 		if e := t.byKey[k]; e != nil {
@@ -283,11 +288,6 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	t.mu.Unlock()
 	close(pm.ended)
 	t.showLane()
-	p := pm.record()
-	if a := p.Current(); a != nil && a.State != sale.Manual {
-		t.o.Health.Clear("foreign-answer", a.ID)
-		t.o.Health.Clear("wrong-total", a.ID)
-	}
 	t.emit(Event{Kind: "ended", Payment: p.ID, State: string(ending), Amount: p.Amount.String(), Text: why})
 	return nil
 }
