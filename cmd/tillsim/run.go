@@ -29,7 +29,7 @@ a page to play cashier and customer at. Ctrl-C stops it. If tilld dies it is sta
 try kill -9.
 
   tillsim run
-  tillsim run --dir /tmp/till --scale 10`
+  tillsim run --dir build/till --scale 10`
 }
 
 // serial is the number of the simulated terminal.
@@ -82,7 +82,7 @@ func (walletsCmd) Help() string {
 	return `Serves the three wallets until Ctrl-C, writes what a contract needs into DIR, and prints
 every request.
 
-  tillsim wallets /tmp/wallets`
+  tillsim wallets build/wallets`
 }
 
 func (c walletsCmd) Run(ctx context.Context, s streams) error {
@@ -125,7 +125,7 @@ type scannerCmd struct {
 func (scannerCmd) Help() string {
 	return `Opens a pseudo-terminal under LINK. Each line of standard input is sent as one scan.
 
-  tillsim scanner /tmp/scanner`
+  tillsim scanner build/scanner`
 }
 
 func (c scannerCmd) Run(ctx context.Context, s streams) error {
