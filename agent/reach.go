@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/tilld/tilld/agent/health"
@@ -132,8 +131,7 @@ func minTime(a, b time.Time) time.Time {
 // returns stops that.
 func (t *Till) keepWarm(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var once sync.WaitGroup
-	once.Go(func() {
+	t.inBackground(func() {
 		tick := time.NewTicker(warmEvery)
 		defer tick.Stop()
 		for {
