@@ -126,15 +126,22 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	t.mu.Lock()
 	resume := t.resume
 	t.resume = nil
-	t.mu.Unlock()
-	var waiting []*payment // they may have sent more than the journal tells
+	var begun, waiting []*payment
 	for _, pm := range resume {
-		if p := pm.record(); t.o.Recovery.Lost && !p.InDoubt() && !p.Undoing() {
-			waiting = append(waiting, pm)
+		if t.o.Recovery.Lost && !pm.p.InDoubt() && !pm.p.Undoing() {
+			waiting = append(waiting, pm) // it may have sent more than the journal tells
 			continue
 		}
-		t.spawn(pm, pm.takeUp)
+		pm.owner = starting
+		begun = append(begun, pm)
 	}
+	t.mu.Unlock()
+	// Beside the rest: ten thousand of them must not keep the till from being ready.
+	t.inBackground(func() {
+		for _, pm := range begun {
+			t.spawn(pm, pm.takeUp)
+		}
+	})
 	return t.takeUpGaps(ctx, all, waiting)
 }
 
