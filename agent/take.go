@@ -388,7 +388,7 @@ func (pm *payment) settleRefused(ctx context.Context, ev sale.Event, ans sale.An
 		return "", pm.finish(ctx, sale.EndAborted, endingText(sale.EndAborted), decide)
 	case ev == sale.EvNotSent:
 		return "", pm.finish(ctx, sale.EndUnreachable, "the wallet cannot be reached; nothing was sent: "+ans.Cause, decide)
-	case ev == sale.EvBadCode && p.Current().N < sale.MaxAttempts:
+	case ev == sale.EvBadCode && p.Codes() < maxPresentations && p.Current().N < sale.MaxAttempts:
 		if err := pm.mustSave(ctx, decide); err != nil {
 			return "", err
 		}

@@ -31,6 +31,36 @@ type Warmer interface {
 	Warm(ctx context.Context) error
 }
 
+// Refunder is a Wallet that gives a part of a paid order back.
+type Refunder interface {
+	// Refund asks to give r.Amount of the order back. It may be repeated: the wallet does it
+	// once for one r.ID.
+	Refund(ctx context.Context, a sale.Attempt, r sale.Refund) (sale.RefundAnswer, error)
+	// QueryRefund asks what became of it.
+	QueryRefund(ctx context.Context, a sale.Attempt, r sale.Refund) (sale.RefundAnswer, error)
+}
+
+// Offerer is a Wallet whose order can be paid by scanning a code that we show. An offered
+// attempt (a.Offered) is also asked about with Query, and taken back with Reverse, which
+// closes it unpaid and gives it back in full when it was paid.
+type Offerer interface {
+	// Offer makes the order, payable for a.OfferLife from now on, and returns the text of its
+	// code. It is called once for one attempt. Outcome OutAccepted with a Code is success.
+	Offer(ctx context.Context, a sale.Attempt) (sale.Offer, error)
+	// Close closes the order if it is unpaid, and never gives money back. It may be repeated.
+	// An order that turns out paid is no error: the next query says so.
+	Close(ctx context.Context, a sale.Attempt) (sale.Answer, error)
+}
+
+// Finder is a Wallet that can be asked for an order by a number that the customer's bill in
+// the wallet shows: our order id, or the wallet's transaction id.
+type Finder interface {
+	// Find asks for a paid order of this merchant. The answer's Order, Total and
+	// WalletTransaction describe it; OutNotFound when there is none. Number is 8 to 64
+	// printable ASCII characters.
+	Find(ctx context.Context, number string) (sale.Answer, error)
+}
+
 // Contract is one row of the table of contracts: which codes it may take, and by what clock.
 type Contract struct {
 	Ref        sale.ContractRef
@@ -38,6 +68,12 @@ type Contract struct {
 	Currencies []sale.Currency
 	Clock      sale.Clock
 	Wallet     Wallet
+	// Aggregator is set for a contract that passes codes on to several wallets: direct
+	// contracts are tried first.
+	Aggregator bool
+	// Offers says that codes of this contract may be shown to be scanned by the customer; its
+	// Wallet is then an Offerer.
+	Offers bool
 }
 
 // Send hands a prepared payment to the wallet, once. What Wallet.Pay says of its results

@@ -13,7 +13,7 @@ const (
 	OutFailed    Outcome = "failed"    // a query says the try to pay failed, but the order is not closed (WeChat PAYERROR)
 	OutClosed    Outcome = "closed"    // closed or revoked, unpaid
 	OutRefunded  Outcome = "refunded"  // was paid and given back in full
-	OutAccepted  Outcome = "accepted"  // a reverse or cancel was accepted; proves nothing by itself
+	OutAccepted  Outcome = "accepted"  // a reverse, close or offer was accepted; proves nothing by itself
 	OutRetry     Outcome = "retry"     // a reverse must be repeated (recall, retry_flag)
 	OutDuplicate Outcome = "duplicate" // the order number was used before
 )
@@ -39,8 +39,18 @@ type Answer struct {
 	Text              string
 	WalletTransaction string
 	PaidAt            string
+	// PaidBy is the wallet that paid, where an aggregator names it: a scheme of package
+	// paycode where it is known.
+	PaidBy string
 	// Cause says in words why an answer is unknown: "no answer in 10s", "signature does not verify".
 	Cause string
+}
+
+// Offer is what came of making an order whose code we show.
+type Offer struct {
+	Answer
+	// Code is the text of the QR code to show; empty unless the outcome is OutAccepted.
+	Code string
 }
 
 // Op is what was asked of the wallet.
@@ -50,6 +60,11 @@ const (
 	OpPay     Op = "pay"
 	OpQuery   Op = "query"
 	OpReverse Op = "reverse"
+	OpOffer   Op = "offer" // make an order whose code we show
+	OpClose   Op = "close" // close an order if it is unpaid; never gives money back
+
+	OpRefund      Op = "refund"
+	OpQueryRefund Op = "query-refund"
 )
 
 // Judge turns a wallet's answer into the event it is worth. Here, and nowhere else, is
@@ -82,7 +97,7 @@ func (a *Attempt) Judge(op Op, ans Answer) Event {
 		// Whatever the total was: it is back with the payer.
 		return EvRefunded
 	case OutDeclined:
-		if op == OpReverse {
+		if op == OpReverse || op == OpClose {
 			return EvNoAnswer
 		}
 		return EvDeclined
@@ -92,7 +107,7 @@ func (a *Attempt) Judge(op Op, ans Answer) Event {
 		}
 		return EvBadCode
 	case OutDuplicate:
-		if op != OpPay {
+		if op != OpPay && op != OpOffer {
 			return EvNoAnswer
 		}
 		return EvCollision
@@ -105,7 +120,7 @@ func (a *Attempt) Judge(op Op, ans Answer) Event {
 	case OutClosed:
 		return EvClosed
 	case OutAccepted:
-		if op != OpReverse {
+		if op != OpReverse && op != OpClose && op != OpOffer {
 			return EvNoAnswer
 		}
 		return EvAccepted

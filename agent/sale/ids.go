@@ -14,7 +14,7 @@ const (
 	IDLen        = 27
 	paymentIDLen = 22
 	tokenLen     = 6
-	MaxAttempts  = 3
+	MaxAttempts  = 6 // three codes, an offered one, and what was passed on to another contract
 	MaxSlot      = 99
 	maxSeq       = 99_999_999
 )
@@ -37,7 +37,7 @@ func PaymentID(terminal, token string, seq uint64) string {
 	return fmt.Sprintf("%.8s%.6s%08d", terminal, token, seq%(maxSeq+1))
 }
 
-// OrderID names one attempt, n in 1..3, at the contract in slot 0..99. The same id serves
+// OrderID names one attempt, n in 1..MaxAttempts, at the contract in slot 0..99. The same id serves
 // pay, query and reverse, and is never used for anything else.
 func OrderID(paymentID string, n, slot int) string {
 	body := fmt.Sprintf("%s%d%02d", paymentID, n, slot)

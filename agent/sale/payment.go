@@ -88,6 +88,9 @@ type Payment struct {
 	Delivered bool `json:"delivered,omitempty"`
 	// Refunded is the sum given back after PAID, in minor units.
 	Refunded int64 `json:"refunded,omitempty"`
+	// Refunds are the operations that gave, or are to give, parts of it back, oldest first.
+	// At most one of them is open.
+	Refunds []Refund `json:"refunds,omitempty"`
 	// Kept is set when a person or the wallet's bill decided that an undone payment stays
 	// paid: the undo does not apply any more, until somebody asks for the money back.
 	Kept bool `json:"kept,omitempty"`
@@ -107,11 +110,25 @@ func (p *Payment) Current() *Attempt {
 	return &p.Attempts[len(p.Attempts)-1]
 }
 
+// Codes counts the attempts for which a customer's code was sent, or was about to be.
+func (p *Payment) Codes() int {
+	n := 0
+	for i := range p.Attempts {
+		if !p.Attempts[i].Offered() && p.Attempts[i].Why != EvNotSent {
+			n++
+		}
+	}
+	return n
+}
+
 // InDoubt reports whether an attempt is neither final nor kept for an operator.
 func (p *Payment) InDoubt() bool {
 	a := p.Current()
 	return a != nil && !a.State.Final() && a.State != Manual
 }
+
+// Offered reports whether the attempt's code is shown by us and not by the customer.
+func (a *Attempt) Offered() bool { return a.OfferLife > 0 }
 
 // Open reports whether anything is left to do or to tell: an attempt in doubt or manual,
 // or an ending not reached.
@@ -135,7 +152,7 @@ type ContractRef struct {
 // Attempt is one order id at one contract. Move is the only way to change State.
 type Attempt struct {
 	ID       string      `json:"id"` // the order id, the same for pay, query and reverse; 27 characters
-	N        int         `json:"n"`  // 1..3 within its payment
+	N        int         `json:"n"`  // 1..MaxAttempts within its payment
 	Contract ContractRef `json:"contract"`
 	Amount   Amount      `json:"amount"`
 	Scheme   string      `json:"scheme"`         // what the code was taken for: "wechatpay"
@@ -149,6 +166,12 @@ type Attempt struct {
 	// WalletTransaction is the wallet's transaction id, once known.
 	WalletTransaction string `json:"wallet_transaction,omitempty"`
 	PaidAt            string `json:"paid_at,omitempty"` // as the wallet writes it
+	// PaidBy is the wallet that paid, where an aggregator's answer names it: a scheme of
+	// package paycode, or the aggregator's own word.
+	PaidBy string `json:"paid_by,omitempty"`
+	// OfferLife marks an attempt whose code we show: how long the wallet lets it be paid,
+	// counted from SentAt. Zero for a code that the customer showed.
+	OfferLife time.Duration `json:"offer_life,omitempty"`
 	// WasPaid is set for ever once the state was PAID: from then on "does not exist" proves
 	// nothing at all.
 	WasPaid bool `json:"was_paid,omitempty"`

@@ -54,7 +54,7 @@ const (
 	EvWrongTotal Event = "wrong-total"
 	EvForeign    Event = "foreign"
 	EvCollision  Event = "collision"
-	EvRestart    Event = "restart"  // SENDING was found at start-up
+	EvRestart    Event = "restart"  // SENDING or OFFERED was found at start-up
 	EvUndo       Event = "undo"     // the intent turned to undo and the earliest time has come
 	EvProven     Event = "proven"   // quiet time has passed and a query still says none or closed
 	EvWindow     Event = "window"   // the wallet's window is over
@@ -121,12 +121,17 @@ var moves = map[edge]struct{ needsUndo bool }{
 	{Manual, Reversed, EvOperator}: {},
 	{Manual, Reversed, EvBill}:     {},
 
+	// An offered code: the order exists before anybody sees the code, and is known paid by
+	// query alone. With intent keep it is taken away unpaid; an undone one is reversed.
 	{Offered, Paid, EvPaid}:        {},
 	{Offered, Closed, EvClosed}:    {},
 	{Offered, Closed, EvProven}:    {},
-	{Offered, Unknown, EvNoAnswer}: {},
+	{Offered, Closed, EvDeclined}:  {},
+	{Offered, Closed, EvNotSent}:   {},
 	{Offered, Unknown, EvRestart}:  {},
-	{Unknown, Closed, EvProven}:    {},
+	{Offered, Manual, EvCollision}: {},
+	{Offered, Manual, EvRefunded}:  {},
+	{Offered, Reversing, EvUndo}:   {needsUndo: true},
 }
 
 // MoveError is a move that the table does not hold.
