@@ -59,6 +59,11 @@ const (
 	// LateCharge: never answered, and carried out only Delay later, as a request that
 	// lingered on its way; not if the order was closed meanwhile.
 	LateCharge Kind = "late-charge"
+	// RefundProcessing: a refund is done only after Delay. RefundStuck: it needs a person.
+	// RefundRefused: it is refused.
+	RefundProcessing Kind = "refund-processing"
+	RefundStuck      Kind = "refund-stuck"
+	RefundRefused    Kind = "refund-refused"
 	// DoubleCharge and LostSale are accidents planted to see that a comparison finds them:
 	// charged twice, or answered "paid" with nothing charged.
 	DoubleCharge Kind = "double-charge"
@@ -70,7 +75,7 @@ func Kinds() []Kind {
 	return []Kind{Down, DropRequest, DropAnswer, Silent, SilentNoOrder, Slow, Hold, Confirm, ConfirmAfter, Declined,
 		CodeExpired, SystemError, WrongTotal, OtherOrder, NumberUsed, HTML200, Redirect307, TooMany, BadGateway, Huge,
 		Trickle, BadSignature, NoSignature, ReverseFails, ReverseAnswerLost, ReverseLies, NotFoundOnQuery, LateCharge,
-		DoubleCharge, LostSale}
+		RefundProcessing, RefundStuck, RefundRefused, DoubleCharge, LostSale}
 }
 
 // Fault is one misbehaviour and its particulars.
@@ -97,6 +102,8 @@ func (f Fault) on() sale.Op {
 		return sale.OpReverse
 	case NotFoundOnQuery:
 		return sale.OpQuery
+	case RefundProcessing, RefundStuck, RefundRefused:
+		return sale.OpRefund
 	}
 	return sale.OpPay
 }

@@ -61,14 +61,16 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 	h := &house{w: w, name: name, orders: map[string]*Entry{}, codes: map[string]string{},
 		issued: map[string]time.Time{}, seen: map[string]time.Time{}}
 	var err error
-	switch name {
-	case WeChatPay:
-		h.dialect, err = newWechat(w, keys)
-	case Alipay:
-		h.dialect, err = newAlipay(keys)
-	case UnionPay:
-		h.dialect, err = newUnionpay(keys)
+	dialects := map[string]func() (dialect, error){
+		WeChatPay: func() (dialect, error) { return newWechat(w, keys) },
+		Alipay:    func() (dialect, error) { return newAlipay(keys) },
+		UnionPay:  func() (dialect, error) { return newUnionpay(keys) },
 	}
+	speak := dialects[name]
+	if speak == nil {
+		return nil, fmt.Errorf("make %s: nobody speaks for it", name)
+	}
+	h.dialect, err = speak()
 	if err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, err)
 	}

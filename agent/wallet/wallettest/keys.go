@@ -31,12 +31,12 @@ type pairOf struct {
 
 var loadKeys = sync.OnceValues(func() (map[string]pairOf, error) {
 	pairs := map[string]pairOf{}
-	for _, wallet := range Wallets() {
-		merchant, text, err := loadKey(wallet + "-merchant")
+	for _, wallet := range append(Wallets(), Further()...) {
+		merchant, text, err := loadKey(keysOf(wallet) + "-merchant")
 		if err != nil {
 			return nil, err
 		}
-		platform, _, err := loadKey(wallet + "-platform")
+		platform, _, err := loadKey(keysOf(wallet) + "-platform")
 		if err != nil {
 			return nil, err
 		}
@@ -44,6 +44,20 @@ var loadKeys = sync.OnceValues(func() (map[string]pairOf, error) {
 	}
 	return pairs, nil
 })
+
+// keysOf names the files of a wallet's keys. The further ones share those of another: they
+// are simulated, and a key costs time to make.
+func keysOf(wallet string) string {
+	switch wallet {
+	case WeChatPayV2:
+		return WeChatPay
+	case AlipayPlus:
+		return Alipay
+	case Aggregator:
+		return UnionPay
+	}
+	return wallet
+}
 
 func loadKey(name string) (*rsa.PrivateKey, []byte, error) {
 	text, err := keyFiles.ReadFile("keys/" + name + ".pem")

@@ -31,6 +31,13 @@ type Entry struct {
 	State         string    `json:"state"`
 	At            time.Time `json:"at"` // when the order came, or was forbidden
 	PaidAt        time.Time `json:"paid_at,omitzero"`
+	// Code is what the till shows, and Expires how long it can be paid, of an order that was
+	// offered.
+	Code    string    `json:"code,omitempty"`
+	Expires time.Time `json:"expires,omitzero"`
+	// PaidBy is the wallet behind an aggregator that paid.
+	PaidBy  string   `json:"paid_by,omitempty"`
+	Refunds []Refund `json:"refunds,omitempty"`
 
 	sent  bool // a payment came for it
 	known bool // a query finds it
@@ -45,6 +52,8 @@ const (
 	vDeclined    verdict = "declined"
 	vUsed        verdict = "number-used"
 	vClosed      verdict = "closed"
+	vPaid        verdict = "paid" // of a close: it is paid already
+	vTooMuch     verdict = "too-much"
 	vNotFound    verdict = "not-found"
 	vSystemError verdict = "system-error"
 	vBadRequest  verdict = "bad-request"
@@ -56,6 +65,10 @@ type order struct {
 	id, merchant, sub, code string
 	total                   int64
 	currency                string
+	life                    time.Duration // of an offer
+	refund                  string        // the till's number of a refund
+	amount                  int64         // of a refund
+	transaction             string        // the wallet's number, where a request names that
 }
 
 // carry carries a request out.
@@ -66,12 +79,23 @@ func (h *house) carry(o order, f Fault) (Entry, verdict) {
 	switch o.op {
 	case sale.OpPay:
 		return h.pay(o, f)
+	case sale.OpOffer:
+		return h.offer(o, f)
+	case sale.OpClose:
+		return h.close(o)
+	case sale.OpRefund:
+		return h.refund(o, f)
+	case sale.OpQueryRefund:
+		return h.askRefund(o)
 	case sale.OpQuery:
 		e := h.orders[o.id]
+		if e == nil && o.transaction != "" {
+			e = h.byTransaction(o.transaction)
+		}
 		if e == nil || !e.known {
 			return Entry{Order: o.id, Merchant: o.merchant, SubMerchant: o.sub}, vNotFound
 		}
-		return *e, vDone
+		return copied(e), vDone
 	}
 	return h.reverse(o)
 }
@@ -141,10 +165,14 @@ func (h *house) reverse(o order) (Entry, verdict) {
 		return *e, vDone
 	}
 	h.checkEarly(o.id)
+	if len(e.Refunds) > 0 {
+		h.w.violate(h.name, "order %s was reversed after a part of it was refunded", o.id)
+		return *e, vClosed
+	}
 	switch e.State {
 	case StatePaid:
 		e.State, e.RefundedMinor = StateRefunded, e.TotalMinor
-	case StatePaying, StateFailed:
+	case StatePaying, StateFailed, StateOffered:
 		e.State = StateClosed
 	}
 	return *e, vDone
@@ -174,8 +202,14 @@ func (h *house) confirm(id string) error {
 	return nil
 }
 
-// expire closes what waited too long: Alipay does so after three minutes.
+// expire closes what waited too long: an offered code at its own time, and at Alipay every
+// order after three minutes.
 func (h *house) expire() {
+	for _, e := range h.orders {
+		if e.State == StateOffered && time.Now().After(e.Expires) {
+			e.State = StateClosed
+		}
+	}
 	if h.name != Alipay {
 		return
 	}

@@ -21,10 +21,17 @@ const (
 	WeChatPay = "wechatpay"
 	Alipay    = "alipay"
 	UnionPay  = "unionpay"
+
+	WeChatPayV2 = "wechatpay-v2"
+	AlipayPlus  = "alipayplus"
+	Aggregator  = "aggregator"
 )
 
-// Wallets lists them in a fixed order.
+// Wallets lists those that every world has, in a fixed order.
 func Wallets() []string { return []string{WeChatPay, Alipay, UnionPay} }
+
+// Further lists those that a world has when Options.Also names them.
+func Further() []string { return []string{WeChatPayV2, AlipayPlus, Aggregator} }
 
 // Options of NewWorld. The zero value serves tests.
 type Options struct {
@@ -36,6 +43,8 @@ type Options struct {
 	// ClockScale divides the wallets' own times (life of a code, ...), as sale.Clock.Scaled
 	// does. Zero means 1.
 	ClockScale int
+	// Also names wallets of Further that this world has too.
+	Also []string
 	// SubMerchant makes the WeChat Pay contract one of a service provider.
 	SubMerchant bool
 }
@@ -55,7 +64,7 @@ type Event struct {
 	Fault   Kind   `json:"fault,omitempty"`
 }
 
-// World is the three wallets. Its methods are safe for concurrent use.
+// World is the wallets. Its methods are safe for concurrent use.
 type World struct {
 	o      Options
 	ca     *authority
@@ -71,7 +80,7 @@ type World struct {
 	violations []string
 }
 
-// NewWorld opens the three servers.
+// NewWorld opens the servers.
 func NewWorld(o Options) (*World, error) {
 	if o.ClockScale < 1 {
 		o.ClockScale = 1
@@ -86,7 +95,7 @@ func NewWorld(o Options) (*World, error) {
 	}
 	w := &World{o: o, ca: ca, houses: map[string]*house{}, watchers: map[int]func(Event){}}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	for _, name := range Wallets() {
+	for _, name := range w.Wallets() {
 		h, err := newHouse(w, name, pairs[name])
 		if err != nil {
 			w.Close()
@@ -167,15 +176,15 @@ func (w *World) tell(e Event) {
 	}
 }
 
-// Ledger copies every entry of the three ledgers, by wallet and then in order of coming.
+// Ledger copies every entry of the ledgers, by wallet and then in order of coming.
 func (w *World) Ledger() []Entry {
 	all := []Entry{}
-	for _, name := range Wallets() {
+	for _, name := range w.Wallets() {
 		h := w.houses[name]
 		h.mu.Lock()
 		h.expire()
 		for _, id := range h.order {
-			all = append(all, *h.orders[id])
+			all = append(all, copied(h.orders[id]))
 		}
 		h.mu.Unlock()
 	}
@@ -280,15 +289,33 @@ type Contract struct {
 	SubMerchant string
 	// Settings are the keys of [contract.<wallet>], text all of them.
 	Settings map[string]string
+	// CodeForm makes the text of a code that the till shows of a random number; "%s" stands
+	// for that.
+	CodeForm string
+	// Files are further files of this contract, by the key in the configuration that names
+	// them ("secret_file"). Write puts them beside the others as 0600 and sets FilePaths.
+	Files     map[string][]byte
+	FilePaths map[string]string
 
 	CAPEM, KeyPEM, WalletKeyPEM    []byte
 	CAFile, KeyFile, WalletKeyFile string
 }
 
-// Contracts lists the three contracts, in the order of Wallets.
+// Wallets lists the wallets of this world, in a fixed order.
+func (w *World) Wallets() []string {
+	names := Wallets()
+	for _, name := range Further() {
+		if slices.Contains(w.o.Also, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Contracts lists the contracts, in the order of Wallets.
 func (w *World) Contracts() []Contract {
 	var list []Contract
-	for _, name := range Wallets() {
+	for _, name := range w.Wallets() {
 		list = append(list, w.houses[name].contract())
 	}
 	return list
@@ -317,6 +344,16 @@ func (w *World) Write(dir string) ([]Contract, error) {
 			if err := os.WriteFile(f.path, f.text, f.mode); err != nil {
 				return nil, fmt.Errorf("write keys of %s: %w", c.Wallet, err)
 			}
+		}
+		for key, text := range c.Files {
+			path := filepath.Join(dir, c.Wallet+"-"+key)
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				return nil, fmt.Errorf("write %s of %s: %w", key, c.Wallet, err)
+			}
+			if c.FilePaths == nil {
+				c.FilePaths = map[string]string{}
+			}
+			c.FilePaths[key] = path
 		}
 	}
 	return list, nil
