@@ -2,6 +2,7 @@ package wallet
 
 import (
 	"crypto"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/agent/terminal"
+	"github.com/tilld/tilld/internal/secret"
 )
 
 // Config is what every wallet needs of one contract. Nonce and Now may be nil.
@@ -21,7 +23,16 @@ type Config struct {
 	Signer crypto.Signer
 	// WalletKeys verify the answers. At least one.
 	WalletKeys []WalletKey
-	Terminal   terminal.Info
+	// Secret is the key that we share with the wallet; nil where there is none. With Shared
+	// it verifies the answers, and there are no WalletKeys.
+	Secret *secret.Bytes
+	Shared bool
+	// ClientCert is shown to servers that ask for one; nil where none does.
+	ClientCert *tls.Certificate
+	// Backup is the wallet's second host, https://host[:port], or empty. What was not sent
+	// to the first is sent there; a payment that may have been sent never is.
+	Backup   string
+	Terminal terminal.Info
 	// Roots is whom we trust for the endpoint's certificate; nil means the system.
 	Roots *x509.CertPool
 	Clock sale.Clock
@@ -67,6 +78,12 @@ func (c *Config) Check() error {
 	if err := checkRSA(c.Signer.Public()); err != nil {
 		return fmt.Errorf("contract %s: signing key: %w", name, err)
 	}
+	if c.Shared {
+		if c.Secret == nil {
+			return fmt.Errorf("contract %s: no shared key", name)
+		}
+		return c.checkTimes()
+	}
 	if c.Ref.KeyID == "" {
 		return fmt.Errorf("contract %s: no key id", name)
 	}
@@ -78,8 +95,12 @@ func (c *Config) Check() error {
 			return fmt.Errorf("contract %s: wallet key %s: %w", name, k.ID, err)
 		}
 	}
+	return c.checkTimes()
+}
+
+func (c *Config) checkTimes() error {
 	if c.Clock.Answer <= 0 {
-		return fmt.Errorf("contract %s: no time for an answer in the clock table", name)
+		return fmt.Errorf("contract %s: no time for an answer in the clock table", c.Ref.Name)
 	}
 	return nil
 }
@@ -87,7 +108,7 @@ func (c *Config) Check() error {
 // Link prepares the contract's link.
 func (c *Config) Link() (*Link, error) {
 	link, err := NewLink(LinkOptions{
-		Endpoint: c.Ref.Endpoint, Roots: c.Roots, Answer: c.Clock.Answer, MaxIdle: c.MaxIdle, Now: c.Now, OnDate: c.OnDate,
+		Endpoint: c.Ref.Endpoint, Roots: c.Roots, ClientCert: c.ClientCert, Answer: c.Clock.Answer, MaxIdle: c.MaxIdle, Now: c.Now, OnDate: c.OnDate,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: %w", c.Ref.Name, err)

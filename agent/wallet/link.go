@@ -32,6 +32,8 @@ const (
 type LinkOptions struct {
 	Endpoint string // https://host[:port]
 	Roots    *x509.CertPool
+	// ClientCert is shown to a server that asks for one; may be nil.
+	ClientCert *tls.Certificate
 	// Answer limits one request from its call to the last byte of its answer, a dial that
 	// may be needed included.
 	Answer time.Duration
@@ -86,9 +88,13 @@ func NewLink(o LinkOptions) (*Link, error) {
 	if h, port, _ := net.SplitHostPort(address); port == "443" {
 		host = h
 	}
+	conf := &tls.Config{ServerName: name, RootCAs: o.Roots, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Time: o.Now}
+	if o.ClientCert != nil {
+		conf.Certificates = []tls.Certificate{*o.ClientCert}
+	}
 	return &Link{
 		o: o, host: host, address: address,
-		tls:   &tls.Config{ServerName: name, RootCAs: o.Roots, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Time: o.Now},
+		tls:   conf,
 		slots: make(chan struct{}, maxOpen),
 	}, nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -42,14 +44,25 @@ func makeContracts(cfg *config.Config, keys terminal.KeyStore, onDate func(strin
 			return stop(err)
 		}
 		w := wallet.Config{Ref: refOf(c), Signer: signer, WalletKeys: verify, Terminal: info, Roots: roots,
-			Clock:  row.clock().Scaled(cfg.Terminal.ClockScale),
+			Shared: row.Shared, Backup: c.Backup, Clock: row.clock().Scaled(cfg.Terminal.ClockScale),
 			OnDate: func(server time.Time) { onDate(c.Name, server) }}
 		w.Ref.KeyID = keyID
+		if c.SecretFile != "" {
+			text, err := terminal.ReadSecretFile("read the shared key", c.SecretFile)
+			if err != nil {
+				return stop(err)
+			}
+			w.Secret = secret.Copy(bytes.TrimSpace(text))
+			secret.Zero(text)
+		}
+		if w.ClientCert, err = clientCert(c.CertFile, signer); err != nil {
+			return stop(err)
+		}
 		client, err := row.make(w, c.Settings)
 		if err != nil {
 			return stop(err)
 		}
-		out = append(out, agent.Contract{Ref: w.Ref, Schemes: c.Schemes, Currencies: c.Currencies, Clock: w.Clock, Wallet: client})
+		out = append(out, agent.Contract{Ref: w.Ref, Schemes: c.Schemes, Currencies: c.Currencies, Clock: w.Clock, Wallet: client, Aggregator: row.Aggregator, Offers: c.Offer})
 		dates = append(dates, dateSource{c.Name, c.Endpoint, roots})
 	}
 	return out, dates, nil
@@ -68,6 +81,28 @@ func walletKeys(files []string) (keys []wallet.WalletKey, err error) {
 		keys = append(keys, list...)
 	}
 	return keys, nil
+}
+
+// clientCert is the certificate that we show to a wallet's server, with the key that signs;
+// nil when there is none.
+func clientCert(file string, key crypto.Signer) (*tls.Certificate, error) {
+	if file == "" {
+		return nil, nil
+	}
+	items, err := terminal.ReadPublicItems(file)
+	if err != nil {
+		return nil, err
+	}
+	cert := &tls.Certificate{PrivateKey: key}
+	for _, it := range items {
+		if it.Cert != nil {
+			cert.Certificate = append(cert.Certificate, it.Cert.Raw)
+		}
+	}
+	if len(cert.Certificate) == 0 {
+		return nil, fmt.Errorf("%s: no certificate", file)
+	}
+	return cert, nil
 }
 
 // rootsOf reads the authority that a test trusts; nil means the system's.

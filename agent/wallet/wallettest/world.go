@@ -289,6 +289,8 @@ type Contract struct {
 	SubMerchant string
 	// Settings are the keys of [contract.<wallet>], text all of them.
 	Settings map[string]string
+	// Offers says that it can show a code for the customer to scan.
+	Offers bool
 	// CodeForm makes the text of a code that the till shows of a random number; "%s" stands
 	// for that.
 	CodeForm string

@@ -22,6 +22,8 @@ type contract struct {
 	KeyFile    string
 	WalletKeys []string
 	Settings   map[string]string // the keys of [contract.WALLET]
+	Files      map[string]string // further files, by key
+	Offer      bool
 }
 
 // Keys lists the settings' keys in order, so that the file is the same every time.
@@ -117,7 +119,15 @@ endpoint = {{q .Endpoint}}
 ca_file = {{q .CAFile}}
 key_id = {{q .KeyID}}
 key_file = {{q .KeyFile}}
+{{- if .WalletKeys}}
 wallet_keys = {{all .WalletKeys}}
+{{- end}}
+{{- if .Offer}}
+offer = true
+{{- end}}
+{{- range $key, $path := .Files}}
+{{$key}} = {{q $path}}
+{{- end}}
 [contract.{{.Wallet}}]
 {{- $c := .}}
 {{- range .Keys}}

@@ -202,9 +202,13 @@ func (r *Rig) contracts() ([]contract, error) {
 			r.boxes = append(r.boxes, box)
 			c.Endpoint = box.Endpoint()
 		}
+		var verify []string
+		if len(c.WalletKeyPEM) > 0 {
+			verify = []string{c.WalletKeyFile}
+		}
 		out = append(out, contract{Slot: i + 1, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
-			Endpoint: c.Endpoint, CAFile: c.CAFile, KeyID: c.KeyID, KeyFile: c.KeyFile, WalletKeys: []string{c.WalletKeyFile},
-			Settings: c.Settings})
+			Endpoint: c.Endpoint, CAFile: c.CAFile, KeyID: c.KeyID, KeyFile: c.KeyFile, WalletKeys: verify,
+			Settings: c.Settings, Files: c.FilePaths, Offer: c.Offers})
 	}
 	return out, nil
 }

@@ -89,8 +89,15 @@ type Contract struct {
 	KeyID        string
 	KeyFile      string
 	WalletKeys   []string
-	Settings     map[string]string // what [contract.WALLET] holds
-	Line         int               // where the section begins
+	// SecretFile holds the key that we share with the wallet, CertFile the certificate that
+	// we show to its server; empty where the wallet wants none.
+	SecretFile, CertFile string
+	// Backup is the wallet's second host, or empty.
+	Backup string
+	// Offer says that codes of this contract may be shown for the customer to scan.
+	Offer    bool
+	Settings map[string]string // what [contract.WALLET] holds
+	Line     int               // where the section begins
 }
 
 // Known says what the tables of the daemon hold: the wallets and drivers a file may name.
@@ -109,9 +116,26 @@ type Wallet struct {
 	Schemes    []string // the schemes its contracts can charge
 	Currencies []sale.Currency
 	Settings   []string // the keys of [contract.NAME], all of them strings
+	// Aggregator passes codes on to several wallets: direct contracts go before it.
+	Aggregator bool
+	// Offers says that it can show a code for the customer to scan.
+	Offers bool
+	// Secret is the use of secret_file, Cert that of cert_file.
+	Secret, Cert Need
+	// Shared says that answers are verified with the secret, and not with wallet_keys.
+	Shared bool
 	// Check lists every mistake in the settings.
 	Check func(settings map[string]string) []wallet.Fault
 }
+
+// Need says whether a contract has a certain file.
+type Need int
+
+const (
+	Unused Need = iota
+	Optional
+	Needed
+)
 
 func (k Known) wallet(name string) (Wallet, bool) {
 	for _, w := range k.Wallets {

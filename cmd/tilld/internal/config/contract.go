@@ -64,16 +64,31 @@ func (p *parser) contract(s *reader, c *Contract) {
 	}
 	p.endpoint(s, c, w, ok)
 	c.KeyID = p.limited(s, "key_id", 64)
-	if c.KeyID == "" {
+	if c.KeyID == "" && !w.Shared {
 		s.mistake("key_id", "what the wallet calls our key: a certificate's serial number, a certId", "is missing")
 	}
 	c.KeyFile = p.path(s, "key_file", true, "our private key, PKCS#8 or PKCS#1 PEM, mode 0600")
-	for _, f := range s.strs("wallet_keys", true, "the wallet's certificates or public keys that answers are verified with") {
+	for _, f := range s.strs("wallet_keys", !w.Shared, "the wallet's certificates or public keys that answers are verified with") {
 		c.WalletKeys = append(c.WalletKeys, absolute(f, p.dir))
+	}
+	c.SecretFile = p.needed(s, "secret_file", w, w.Secret, "the key that we share with the wallet, mode 0600")
+	c.CertFile = p.needed(s, "cert_file", w, w.Cert, "the certificate that the wallet gave out for key_file, PEM")
+	c.Offer = s.boolean("offer", false)
+	if c.Offer && ok && !w.Offers {
+		s.mistake("offer", "delete it", "%s has no code that could be shown", c.Wallet)
 	}
 	if ok {
 		p.settings(s, c, w)
 	}
+}
+
+// needed reads the path of a file that some wallets have.
+func (p *parser) needed(s *reader, key string, w Wallet, need Need, hint string) string {
+	file := p.path(s, key, need == Needed, hint)
+	if file != "" && need == Unused && w.Name != "" {
+		s.mistake(key, "delete it", "%s has no use for it", w.Name)
+	}
+	return file
 }
 
 func (p *parser) endpoint(s *reader, c *Contract, w Wallet, known bool) {
@@ -85,27 +100,35 @@ func (p *parser) endpoint(s *reader, c *Contract, w Wallet, known bool) {
 	if len(w.Hosts) > 0 {
 		hint = "write https://" + strings.Join(w.Hosts, " or https://")
 	}
-	c.Endpoint = s.str("endpoint", true, hint)
-	if c.Endpoint == "" {
-		return
+	c.Endpoint = p.host(s, "endpoint", true, hint, c, w, known)
+	if c.Backup = p.host(s, "backup_endpoint", false, hint, c, w, known); c.Backup != "" && c.Backup == c.Endpoint {
+		s.mistake("backup_endpoint", "name the wallet's other host, or delete it", "is the endpoint itself")
 	}
-	u, err := url.Parse(c.Endpoint)
+}
+
+// host reads https:// and a host that a contract may talk to.
+func (p *parser) host(s *reader, key string, needed bool, hint string, c *Contract, w Wallet, known bool) string {
+	text := s.str(key, needed, hint)
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
 		strings.Trim(u.Path, "/") != "" || !hostForm.MatchString(u.Hostname()) {
-		s.mistake("endpoint", hint, "%q is not https:// and a host", clip(c.Endpoint))
-		return
+		s.mistake(key, hint, "%q is not https:// and a host", clip(text))
+		return text
 	}
-	// Attempts pin this text: one way to write it.
-	c.Endpoint = strings.TrimSuffix(c.Endpoint, "/")
 	provider := slices.Contains(w.Hosts, strings.ToLower(u.Hostname())) && (u.Port() == "" || u.Port() == "443")
 	switch {
 	case known && !p.c.Test() && !provider:
-		s.mistake("endpoint", hint, "%q is not a host of %s; others are for environment = \"test\"", clip(u.Host), c.Wallet)
+		s.mistake(key, hint, "%q is not a host of %s; others are for environment = \"test\"", clip(u.Host), c.Wallet)
 	case provider && p.c.Terminal.ClockScale > 1:
-		s.mistake("endpoint", "write clock_scale = 1, or name a simulated wallet", "%q is the real wallet, and clock_scale is %d", u.Host, p.c.Terminal.ClockScale)
+		s.mistake(key, "write clock_scale = 1, or name a simulated wallet", "%q is the real wallet, and clock_scale is %d", u.Host, p.c.Terminal.ClockScale)
 	case provider && p.c.Test():
-		s.report(Note, "endpoint", "a test terminal can charge real customers here", "%q is the real wallet", u.Host)
+		s.report(Note, key, "a test terminal can charge real customers here", "%q is the real wallet", u.Host)
 	}
+	// Attempts pin this text: one way to write it.
+	return strings.TrimSuffix(text, "/")
 }
 
 var hostForm = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*|[0-9A-Fa-f:.]+)$`)

@@ -244,6 +244,16 @@ func (f *files) contracts() {
 		for _, file := range c.WalletKeys {
 			f.walletKeys(s, file, own)
 		}
+		if c.SecretFile != "" {
+			text, err := terminal.ReadSecretFile("read the shared key", c.SecretFile)
+			if err != nil {
+				f.fail(s, "secret_file", err)
+			}
+			secret.Zero(text)
+		}
+		if c.CertFile != "" {
+			f.clientCert(s, c.CertFile, own)
+		}
 		if c.CAFile != "" {
 			items, err := terminal.ReadPublicItems(c.CAFile)
 			if err != nil {
@@ -257,6 +267,20 @@ func (f *files) contracts() {
 			}
 		}
 	}
+}
+
+// clientCert checks the certificate that we show to a wallet's server.
+func (f *files) clientCert(s *reader, file string, own crypto.PublicKey) {
+	const hint = "fetch the current one from the wallet's merchant site, with its private key"
+	items, err := terminal.ReadPublicItems(file)
+	if err != nil {
+		f.fail(s, "cert_file", err)
+		return
+	}
+	if items[0].Cert == nil || own != nil && !samePublic(own, items[0].Key) {
+		s.mistake("cert_file", hint, "%s is not the certificate of key_file", file)
+	}
+	f.dates(s, "cert_file", file, items[0].Cert, Mistake, hint)
 }
 
 func (f *files) walletKeys(s *reader, file string, own crypto.PublicKey) {
