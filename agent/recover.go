@@ -204,7 +204,8 @@ func (t *Till) rebuildDoubt(order string) (pm *payment, ok bool) {
 		return nil, false
 	}
 	now := t.o.Wall().Round(0)
-	a := sale.Attempt{ID: order, N: n, Contract: c.Ref, SentAt: now, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}
+	// Whether a code was shown is not known: the longer life counts.
+	a := sale.Attempt{ID: order, N: n, Contract: c.Ref, SentAt: now, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost, OfferLife: c.offerLife()}
 	if pm := t.payments[id]; pm != nil { // an earlier attempt of it is on record
 		a.Amount = pm.p.Amount
 		pm.p.Attempts = append(pm.p.Attempts, a)
@@ -284,7 +285,7 @@ func (t *Till) lostSince(ctx context.Context) (since time.Time, err error) {
 func (t *Till) askAllLost(ctx context.Context, waiting []*payment) error {
 	quiet := time.Duration(0)
 	for _, c := range t.contracts {
-		quiet = max(quiet, c.Clock.Quiet())
+		quiet = max(quiet, c.Clock.For(&sale.Attempt{OfferLife: c.offerLife()}).Quiet())
 	}
 	select {
 	case <-ctx.Done():

@@ -269,8 +269,7 @@ func (pm *payment) makeDurable(ctx context.Context, a sale.Attempt, cred sale.Cr
 		if p.Intent == sale.Undo {
 			return nil, errUndone
 		}
-		p.Attempts = append(p.Attempts, a)
-		return []queue.Put{seen}, nil
+		return []queue.Put{seen}, p.Begin(a)
 	})
 	send := <-prepared
 	if err != nil {

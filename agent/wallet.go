@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"time"
 
 	"github.com/tilld/tilld/agent/sale"
 )
@@ -74,6 +75,14 @@ type Contract struct {
 	// Offers says that codes of this contract may be shown to be scanned by the customer; its
 	// Wallet is then an Offerer.
 	Offers bool
+}
+
+// offerLife is how long its codes that we show can be paid; zero where none is shown.
+func (c *Contract) offerLife() time.Duration {
+	if !c.Offers {
+		return 0
+	}
+	return c.Clock.OfferLife
 }
 
 // Send hands a prepared payment to the wallet, once. What Wallet.Pay says of its results

@@ -9,7 +9,7 @@
 //	PAID -> REVERSING (needs intent undo)
 //	REVERSING -> REVERSED | REVERSED_REFUNDED | MANUAL
 //	MANUAL -> PAID | REVERSED
-//	OFFERED (our code on the screen) -> PAID | CLOSED | UNKNOWN | REVERSING (needs intent undo)
+//	OFFERED (our code on the screen) -> PAID | CLOSED | UNKNOWN | REVERSING (needs intent undo) | MANUAL
 //
 // Every state is durable before the next side effect. A code is sent once, ever: there is
 // no edge back to SENDING, and a start-up that finds SENDING makes it UNKNOWN.

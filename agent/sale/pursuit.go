@@ -11,6 +11,7 @@ type Clock struct {
 	PayerDeadline time.Duration // after sending: a signed "not paid" from here on turns the intent to undo
 	ReverseAfter  time.Duration // no reverse earlier than this after sending, counted in full again after a reboot
 	CodeLife      time.Duration // how long a code can be charged
+	OfferLife     time.Duration // how long a code that we show can be paid, at most 2 minutes; zero where none is shown
 	NetworkDelay  time.Duration // the longest time a request may linger on its way
 	RetryFirst    time.Duration // back-off of unanswered queries and reverses: full jitter from here ...
 	RetryMost     time.Duration // ... up to here,
@@ -23,6 +24,19 @@ type Clock struct {
 // Quiet is how long after sending "order does not exist" proves nothing.
 func (c Clock) Quiet() time.Duration { return c.CodeLife + c.NetworkDelay }
 
+// For is the table as it holds for one attempt. A code that we show lives as long as the
+// wallet was told, and no wallet prescribes a wait before it is taken back. An attempt of
+// lost records may have been either kind.
+func (c Clock) For(a *Attempt) Clock {
+	if a.Offered() {
+		c.CodeLife = max(c.CodeLife, a.OfferLife)
+		if a.Why != EvLost {
+			c.ReverseAfter = 0
+		}
+	}
+	return c
+}
+
 // Scaled divides every duration but Window and its margin by n. Only the test environment
 // accepts a scaled table.
 func (c Clock) Scaled(n int) Clock {
@@ -30,7 +44,7 @@ func (c Clock) Scaled(n int) Clock {
 		return c
 	}
 	for _, d := range []*time.Duration{&c.Answer, &c.FirstQuery, &c.QueryEvery, &c.PayerDeadline, &c.ReverseAfter,
-		&c.CodeLife, &c.NetworkDelay, &c.RetryFirst, &c.RetryMost, &c.RetryFor, &c.RetrySlow} {
+		&c.CodeLife, &c.OfferLife, &c.NetworkDelay, &c.RetryFirst, &c.RetryMost, &c.RetryFor, &c.RetrySlow} {
 		*d /= time.Duration(n)
 	}
 	return c
@@ -46,12 +60,13 @@ const (
 	DoTurn                   // turn the intent to undo: the payer's deadline has passed with a signed "not paid"
 	DoReversal               // make REVERSING durable, then reverse
 	DoReverse                // ask for the reverse (again)
-	DoProve                  // REVERSING ends: the quiet time is over and a query still says none
+	DoProve                  // REVERSING or OFFERED ends: the quiet time is over and a query still says none or unpaid
 	DoManual                 // the window is over
+	DoClose                  // ask to close an offered order, which gives no money back
 )
 
 func (a Action) String() string {
-	return [...]string{"nothing", "wait", "query", "turn", "reversal", "reverse", "prove", "manual"}[a]
+	return [...]string{"nothing", "wait", "query", "turn", "reversal", "reverse", "prove", "manual", "close"}[a]
 }
 
 // Step is an action and, for DoWait, when to ask again.
@@ -79,6 +94,10 @@ type Pursuit struct {
 	ReverseAccepted time.Time
 	// TurnedAt is when the intent became undo in this run; zero if it was so at the start.
 	TurnedAt time.Time
+	// Away is since when an offered code is off the screen; zero while it is shown.
+	Away time.Time
+	// Deadline is when the payer of an offered code must have paid.
+	Deadline time.Time
 	// Jitter in [0, 1) spreads the back-off; the owner draws it anew after each request.
 	Jitter float64
 }
@@ -104,7 +123,7 @@ func (u *Pursuit) Asked(from, now time.Time, ev Event) {
 	u.Failures, u.Word, u.Said = 0, ev, from
 }
 
-// AskedReverse notes a reverse that came back at now with ev.
+// AskedReverse notes a reverse, or a close, that came back at now with ev.
 func (u *Pursuit) AskedReverse(now time.Time, ev Event) {
 	u.LastReverse = now
 	switch ev {
@@ -141,13 +160,18 @@ func (u *Pursuit) Next(a *Attempt, intent Intent, c Clock, now time.Time, age ti
 	if age > c.Window-c.WindowMargin {
 		return Step{Do: DoManual}
 	}
+	c = c.For(a)
 	switch {
 	case a.State == Paid: // and undo
 		return u.earliestReversal(c, now)
 	case a.State == Reversing:
-		return u.nextReversing(c, now, a.WasPaid)
+		return u.nextReversing(a, c, now)
+	case a.State == Offered:
+		return u.nextOffered(a, intent, c, now)
 	case intent == Undo:
 		return u.nextUndo(c, now)
+	case a.Offered() && u.Word.Settled():
+		return Step{Do: DoTurn} // the till restarted: nobody can see that code any more
 	}
 	return u.nextKeep(c, now)
 }
@@ -201,7 +225,7 @@ func (u *Pursuit) earliestReversal(c Clock, now time.Time) Step {
 
 // nextReversing alternates reverse and query: a reverse answer alone proves nothing, and
 // "order does not exist" proves nothing before the quiet time.
-func (u *Pursuit) nextReversing(c Clock, now time.Time, wasPaid bool) Step {
+func (u *Pursuit) nextReversing(a *Attempt, c Clock, now time.Time) Step {
 	if u.Recovered && now.Before(u.From.Add(c.ReverseAfter)) {
 		if u.LastQuery.IsZero() {
 			return Step{Do: DoQuery}
@@ -225,17 +249,22 @@ func (u *Pursuit) nextReversing(c Clock, now time.Time, wasPaid bool) Step {
 		return Step{Do: DoQuery}
 	}
 	switch {
-	case u.Word == EvNotFound && !wasPaid:
-		quiet := u.From.Add(c.Quiet())
-		if !u.Said.Before(quiet) {
-			return Step{Do: DoProve}
-		}
-		return at(now, quiet, DoQuery)
+	case u.proven(a, c):
+		return Step{Do: DoProve}
+	case u.Word == EvNotFound && !a.WasPaid:
+		return at(now, u.From.Add(c.Quiet()), DoQuery)
 	default:
 		// Paid, paying or failed after an accepted reverse, or an order that was paid and is
 		// not known any more: it did not take. Repeat it.
 		return at(now, u.LastReverse.Add(u.backoff(c, now)), DoReverse)
 	}
+}
+
+// proven reports whether the quiet time was over when a query said that nothing is charged:
+// that there is no such order, or, of a code that we showed, that it waits unpaid.
+func (u *Pursuit) proven(a *Attempt, c Clock) bool {
+	none := u.Word == EvNotFound || a.Offered() && (u.Word == EvPaying || u.Word == EvFailed)
+	return none && !a.WasPaid && !u.Said.Before(u.From.Add(c.Quiet()))
 }
 
 func at(now, due time.Time, do Action) Step {

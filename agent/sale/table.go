@@ -131,6 +131,7 @@ var moves = map[edge]struct{ needsUndo bool }{
 	{Offered, Unknown, EvRestart}:  {},
 	{Offered, Manual, EvCollision}: {},
 	{Offered, Manual, EvRefunded}:  {},
+	{Offered, Manual, EvWindow}:    {},
 	{Offered, Reversing, EvUndo}:   {needsUndo: true},
 }
 

@@ -1,0 +1,94 @@
+package sale
+
+import (
+	"fmt"
+	"time"
+)
+
+// MaxOfferLife bounds how long a code that we show can be paid.
+const MaxOfferLife = 2 * time.Minute
+
+// nextOffered follows a code on our screen. While it is shown it is asked about at the
+// wallet's spacing: nobody tells a till that it was paid. Once it is off the screen (Away) it
+// is closed, and only a query proves that. An undone one is reversed at once.
+func (u *Pursuit) nextOffered(a *Attempt, intent Intent, c Clock, now time.Time) Step {
+	switch {
+	case intent == Undo:
+		return Step{Do: DoReversal}
+	case u.Word.Settled() && !u.Said.Before(u.Deadline):
+		return Step{Do: DoTurn}
+	case u.Away.IsZero():
+		due := u.From.Add(c.FirstQuery)
+		if !u.LastQuery.IsZero() {
+			due = u.LastQuery.Add(c.QueryEvery)
+		}
+		return at(now, due, DoQuery)
+	case u.proven(a, c):
+		return Step{Do: DoProve}
+	}
+	step := u.nextClosing(c, now)
+	// One query falls on the deadline itself: the lane is not held any longer for it.
+	if step.Do == DoWait && now.Before(u.Deadline) && step.At.After(u.Deadline) {
+		step.At = u.Deadline
+	}
+	if step.Do != DoQuery && u.LastQuery.Before(u.Deadline) && !now.Before(u.Deadline) {
+		return Step{Do: DoQuery}
+	}
+	return step
+}
+
+// nextClosing alternates close and query. A close that was accepted proves nothing, and one
+// that did not take is repeated.
+func (u *Pursuit) nextClosing(c Clock, now time.Time) Step {
+	if u.ReverseAccepted.IsZero() {
+		if u.LastReverse.IsZero() {
+			return Step{Do: DoClose}
+		}
+		if u.LastQuery.Before(u.LastReverse) {
+			return Step{Do: DoQuery}
+		}
+		return at(now, u.LastReverse.Add(u.backoff(c, now)), DoClose)
+	}
+	if u.Said.Before(u.ReverseAccepted) || u.Word == EvNone {
+		if u.Failures > 0 && !u.LastQuery.Before(u.ReverseAccepted) {
+			return at(now, u.LastQuery.Add(u.backoff(c, now)), DoQuery)
+		}
+		return Step{Do: DoQuery}
+	}
+	if u.Word == EvNotFound {
+		return at(now, u.From.Add(c.Quiet()), DoQuery)
+	}
+	return at(now, u.LastReverse.Add(c.QueryEvery), DoClose)
+}
+
+// Begin adds a new attempt; what a start-up rebuilds is all that is added otherwise. It fails unless the payment
+// is to be kept, has not ended, and every earlier attempt is known to have charged nothing: a
+// code is never sent while one that we showed is open, and nothing is paid twice.
+func (p *Payment) Begin(a Attempt) error {
+	switch {
+	case p.Intent != Keep || p.Ending != Undecided:
+		return fmt.Errorf("begin attempt %d of payment %s: it is %s and %q", a.N, p.ID, p.Intent, p.Ending)
+	case a.N != len(p.Attempts)+1 || a.N > MaxAttempts:
+		return fmt.Errorf("begin attempt %d of payment %s: it has %d of at most %d", a.N, p.ID, len(p.Attempts), MaxAttempts)
+	case a.State != Sending && a.State != Offered:
+		return fmt.Errorf("begin attempt %d of payment %s: in state %s", a.N, p.ID, a.State)
+	}
+	for i := range p.Attempts {
+		if before := &p.Attempts[i]; before.State != Declined && before.State != Closed {
+			return fmt.Errorf("begin attempt %d of payment %s: order %s is %s", a.N, p.ID, before.ID, before.State)
+		}
+	}
+	p.Attempts = append(p.Attempts, a)
+	return nil
+}
+
+// Offers counts the attempts whose code we showed, or were about to.
+func (p *Payment) Offers() int {
+	n := 0
+	for i := range p.Attempts {
+		if p.Attempts[i].Offered() {
+			n++
+		}
+	}
+	return n
+}
