@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent/queue"
+	"github.com/tilld/tilld/agent/route"
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/internal/secret"
 	"github.com/tilld/tilld/scanner"
@@ -171,13 +172,12 @@ func (pm *payment) present(ctx context.Context, given *secret.Bytes, reason stri
 
 // presented is what a scanned code turned out to be.
 type presented struct {
-	contract *Contract
-	scheme   string
-	mac      []byte
-	factor   *secret.Bytes // the terminal field encrypt_rand_num
-	refused  string        // ask for another code, with this reason
-	ending   sale.Ending   // or end the payment
-	why      string
+	ways    []route.Way // where it may go, the first choice first
+	mac     []byte
+	factor  *secret.Bytes // the terminal field encrypt_rand_num
+	refused string        // ask for another code, with this reason
+	ending  sale.Ending   // or end the payment
+	why     string
 }
 
 // judgeCode classifies and routes a code. document remembers what looked like an ID number.
@@ -204,39 +204,87 @@ func (pm *payment) judgeCode(scan scanner.Scan, document *string) (presented, er
 	for _, s := range res.Candidates() {
 		names = append(names, string(s))
 	}
-	d := t.routes.Pick(names, p.Amount.Currency, pm.brands)
-	if !d.OK {
+	d := t.pick(route.Request{Candidates: names, Currency: p.Amount.Currency, Brands: pm.brands, SaleID: p.Asked.SaleID})
+	switch {
+	case d.Resting:
+		return presented{ending: sale.EndUnreachable, why: d.Why + "; nothing was sent"}, nil
+	case !d.OK:
 		return presented{ending: sale.EndNoContract, why: d.Why}, nil
 	}
-	out.contract, out.scheme, out.factor = t.contracts[d.Slot], d.Scheme, res.Factor(text)
+	out.ways, out.factor = append([]route.Way{d.Way}, d.Further...), res.Factor(text)
 	return out, nil
+}
+
+// pick finds the way of a code by what is known of the contracts now.
+func (t *Till) pick(r route.Request) route.Decision {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	return t.routes.Pick(r, func(slot int) route.Health {
+		switch {
+		case t.breaker.Resting(slot, now):
+			return route.Resting
+		case t.down[slot]:
+			return route.Down
+		}
+		return route.Ready
+	})
 }
 
 // reasonUsed is the screen's word for a code that was presented before.
 const reasonUsed = "code-used"
 
-// attempt is one order id: durable, sent once, answered or in doubt. It returns a reason
-// when the payment may go on with a fresh code, and nothing when it has ended.
+// attempt sends the code one way, and another way only when it is certain that nothing was
+// sent the first. It returns a reason when the payment may go on with a fresh code, and
+// nothing when it has ended.
 func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan) (again string, err error) {
-	t := pm.t
-	cred := sale.Credential{Scheme: out.scheme, Code: scan.Text, Symbology: scan.AIM, Factor: out.factor}
+	cred := sale.Credential{Code: scan.Text, Symbology: scan.AIM, Factor: out.factor}
 	defer cred.Wipe()
+	for i, way := range out.ways {
+		cred.Scheme = way.Scheme
+		c := pm.t.contracts[way.Slot]
+		a, ans, err := pm.sendOnce(ctx, c, cred, out.mac)
+		if err != nil || a.ID == "" {
+			return "", err
+		}
+		if ans.NotSent && i+1 < len(out.ways) && pm.mayTryAnother() {
+			err := pm.mustSave(ctx, move(sale.Declined, sale.EvNotSent, nil))
+			if err != nil {
+				return "", err
+			}
+			pm.t.emit(Event{Kind: "fallback", Payment: pm.record().ID, Order: a.ID, Text: "nothing was sent to " + way.Name + ": " + ans.Cause})
+			continue
+		}
+		cred.Wipe() // what follows may take days
+		return pm.settlePay(ctx, a, c, ans)
+	}
+	return "", nil
+}
 
+// mayTryAnother reports whether the code may go another way.
+func (pm *payment) mayTryAnother() bool {
+	p := pm.record()
+	return p.Intent == sale.Keep && len(p.Attempts) < sale.MaxAttempts
+}
+
+// sendOnce is one order id: durable, sent once, answered or in doubt. The attempt's id is
+// empty when the payment has ended before anything was sent.
+func (pm *payment) sendOnce(ctx context.Context, c *Contract, cred sale.Credential, mac []byte) (sale.Attempt, sale.Answer, error) {
+	t := pm.t
 	p := pm.record()
 	n := len(p.Attempts) + 1
 	a := sale.Attempt{
-		ID: sale.OrderID(p.ID, n, out.contract.Ref.Slot), N: n, Contract: out.contract.Ref, Amount: p.Amount,
-		Scheme: out.scheme, CodeMAC: out.mac, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, State: sale.Sending,
+		ID: sale.OrderID(p.ID, n, c.Ref.Slot), N: n, Contract: c.Ref, Amount: p.Amount,
+		Scheme: cred.Scheme, CodeMAC: mac, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, State: sale.Sending,
 	}
-	send, err := pm.makeDurable(ctx, a, cred, out.contract)
-	if errors.Is(err, queue.ErrSpace) {
-		return "", pm.finishUnsent(ctx, sale.EndNoSpace, endingText(sale.EndNoSpace))
-	}
-	if errors.Is(err, errUndone) {
-		return "", pm.finishUnsent(ctx, sale.EndAborted, endingText(sale.EndAborted))
-	}
-	if err != nil {
-		return "", err
+	send, err := pm.makeDurable(ctx, a, cred, c)
+	switch {
+	case errors.Is(err, queue.ErrSpace):
+		return sale.Attempt{}, sale.Answer{}, pm.finishUnsent(ctx, sale.EndNoSpace, endingText(sale.EndNoSpace))
+	case errors.Is(err, errUndone):
+		return sale.Attempt{}, sale.Answer{}, pm.finishUnsent(ctx, sale.EndAborted, endingText(sale.EndAborted))
+	case err != nil:
+		return sale.Attempt{}, sale.Answer{}, err
 	}
 	pm.sentAt = time.Now()
 	// The last moment at which an abort costs nothing.
@@ -245,15 +293,33 @@ func (pm *payment) attempt(ctx context.Context, out presented, scan scanner.Scan
 		giveUp(send)
 		err := pm.finish(ctx, sale.EndAborted, endingText(sale.EndAborted), both(turn(ask.reason), move(sale.Declined, sale.EvNotSent, nil)))
 		ask.ack <- err
-		return "", err
+		return sale.Attempt{}, sale.Answer{}, err
 	default:
 	}
+	t.noteSent(c)
 	ans, err := pm.send(ctx, send)
-	cred.Wipe() // what follows may take days
-	if err != nil {
-		return "", err
+	if err == nil {
+		t.noteAnswered(c, t.judge(&a, sale.OpPay, ans))
 	}
-	return pm.settlePay(ctx, a, out.contract, ans)
+	return a, ans, err
+}
+
+// noteSent tells the breaker that a payment goes to a contract now.
+func (t *Till) noteSent(c *Contract) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.breaker.Sent(c.Ref.Slot, time.Now())
+}
+
+// noteAnswered tells the breaker what came of it. A host that cannot be reached is another
+// matter: it costs nobody anything, and is asked now and then whether it is back.
+func (t *Till) noteAnswered(c *Contract, ev sale.Event) {
+	if ev == sale.EvNotSent {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.breaker.Answered(c.Ref.Slot, ev != sale.EvNoAnswer && ev != sale.EvForeign, time.Now(), c.Clock.PayerDeadline)
 }
 
 // errUndone keeps a code of an undone payment from being sent.

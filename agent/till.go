@@ -90,6 +90,7 @@ type Till struct {
 	collisions map[string]struct{}
 	manual     []string      // orders that waited for a decision at start
 	down       map[int]bool  // contract slots that cannot be reached
+	breaker    route.Breaker // contracts whose payments bring no answers
 	back       chan struct{} // closed and made anew when one is back
 	// recoveringUntil is when a request that is not on record is NotFound again.
 	recoveringUntil time.Time
@@ -140,7 +141,8 @@ func New(o Options) (*Till, error) {
 			return nil, fmt.Errorf("make till: two contracts in slot %d", c.Ref.Slot)
 		}
 		t.contracts[c.Ref.Slot] = c
-		t.routes = append(t.routes, route.Row{Slot: c.Ref.Slot, Name: c.Ref.Name, Wallet: c.Ref.Wallet, Schemes: c.Schemes, Currencies: c.Currencies})
+		t.routes = append(t.routes, route.Row{Slot: c.Ref.Slot, Name: c.Ref.Name, Wallet: c.Ref.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
+			SaleIDs: c.SaleIDs, Aggregator: c.Aggregator})
 	}
 	if err := t.load(); err != nil {
 		return nil, fmt.Errorf("make till: %w", err)

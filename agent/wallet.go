@@ -67,8 +67,10 @@ type Contract struct {
 	Ref        sale.ContractRef
 	Schemes    []string // paycode schemes this contract can charge: "wechatpay"
 	Currencies []sale.Currency
-	Clock      sale.Clock
-	Wallet     Wallet
+	// SaleIDs are the points of sale that sell for this contract's merchant; empty: all.
+	SaleIDs []string
+	Clock   sale.Clock
+	Wallet  Wallet
 	// Aggregator is set for a contract that passes codes on to several wallets: direct
 	// contracts are tried first.
 	Aggregator bool

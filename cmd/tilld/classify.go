@@ -90,6 +90,7 @@ type routeCmd struct {
 	Currency string   `help:"ISO 4217 code; without it the first currency of the first contract." placeholder:"CNY"`
 	Brands   []string `help:"Wallets that the point of sale allows." placeholder:"NAME"`
 	AIM      string   `help:"AIM identifier that the scanner sent." name:"aim" placeholder:"ID"`
+	SaleID   string   `help:"The point of sale that asks, where contracts belong to several shops." name:"sale-id" placeholder:"ID"`
 }
 
 func (routeCmd) Help() string {
@@ -108,6 +109,7 @@ type routed struct {
 	Contract string   `json:"contract,omitempty"`
 	Scheme   string   `json:"scheme,omitempty"`
 	Why      string   `json:"why"`
+	Further  []string `json:"further,omitempty"` // tried next when it is certain that nothing was sent
 	Passed   []string `json:"passed,omitempty"`
 }
 
@@ -135,17 +137,19 @@ func (c routeCmd) Run(e *env) error {
 	if currency == "" && len(cfg.Contracts) > 0 && len(cfg.Contracts[0].Currencies) > 0 {
 		currency = cfg.Contracts[0].Currencies[0]
 	}
-	d := table.Pick(candidates, currency, c.Brands)
+	d := table.Pick(route.Request{Candidates: candidates, Currency: currency, Brands: c.Brands, SaleID: c.SaleID}, nil)
 	out := routed{OK: d.OK, Slot: d.Slot, Scheme: d.Scheme, Why: d.Why, Passed: d.Passed}
-	for _, row := range table {
-		if d.OK && row.Slot == d.Slot {
-			out.Contract = row.Name
-		}
+	out.Contract = d.Name
+	for _, w := range d.Further {
+		out.Further = append(out.Further, w.Name)
 	}
 	if e.json {
 		e.encode(out)
 	} else {
 		e.printf("%s\n", d.Why)
+		for _, w := range d.Further {
+			e.printf("  then %s, only if it is certain that nothing was sent\n", w.Name)
+		}
 		for _, p := range d.Passed {
 			e.printf("  passed over %s\n", p)
 		}
@@ -165,7 +169,9 @@ func isScheme(s string) bool {
 func routes(cfg *config.Config) route.Table {
 	var t route.Table
 	for _, c := range cfg.Contracts {
-		t = append(t, route.Row{Slot: c.Slot, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Currencies: c.Currencies})
+		w, _ := walletOf(c.Wallet)
+		t = append(t, route.Row{Slot: c.Slot, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
+			SaleIDs: c.SaleIDs, Aggregator: w.Aggregator})
 	}
 	return t
 }

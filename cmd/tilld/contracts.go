@@ -62,7 +62,7 @@ func makeContracts(cfg *config.Config, keys terminal.KeyStore, onDate func(strin
 		if err != nil {
 			return stop(err)
 		}
-		out = append(out, agent.Contract{Ref: w.Ref, Schemes: c.Schemes, Currencies: c.Currencies, Clock: w.Clock, Wallet: client, Aggregator: row.Aggregator, Offers: c.Offer})
+		out = append(out, agent.Contract{Ref: w.Ref, Schemes: c.Schemes, Currencies: c.Currencies, SaleIDs: c.SaleIDs, Clock: w.Clock, Wallet: client, Aggregator: row.Aggregator, Offers: c.Offer})
 		dates = append(dates, dateSource{c.Name, c.Endpoint, roots})
 	}
 	return out, dates, nil

@@ -84,6 +84,7 @@ type Contract struct {
 	Name, Wallet string
 	Schemes      []string
 	Currencies   []sale.Currency
+	SaleIDs      []string // the points of sale that sell for this merchant; empty: all
 	Endpoint     string
 	CAFile       string // test only
 	KeyID        string

@@ -62,6 +62,7 @@ func (p *parser) contract(s *reader, c *Contract) {
 		}
 		c.Currencies = append(c.Currencies, sale.Currency(cur))
 	}
+	c.SaleIDs = s.strs("sale_ids", false, "")
 	p.endpoint(s, c, w, ok)
 	c.KeyID = p.limited(s, "key_id", 64)
 	if c.KeyID == "" && !w.Shared {
