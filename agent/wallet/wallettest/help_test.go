@@ -22,7 +22,7 @@ type client interface {
 	Query(ctx context.Context, a sale.Attempt) (sale.Answer, error)
 	Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, error)
 	Warm(ctx context.Context) error
-	Close() error
+	Disconnect() error
 }
 
 var terminalInfo = terminal.Info{
@@ -95,7 +95,7 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cl.Close() })
+	t.Cleanup(func() { cl.Disconnect() })
 	return &till{t: t, w: w, name: name, client: cl, ref: ref}
 }
 

@@ -135,8 +135,8 @@ func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, erro
 // Warm implements agent.Warmer.
 func (c *Client) Warm(ctx context.Context) error { return c.link.Warm(ctx) }
 
-// Close ends the idle connections.
-func (c *Client) Close() error { return c.link.Close() }
+// Disconnect ends the idle connections.
+func (c *Client) Disconnect() error { return c.link.Close() }
 
 func (c *Client) ask(ctx context.Context, op sale.Op, a sale.Attempt, method, target string, body []byte) (sale.Answer, error) {
 	if err := ctx.Err(); err != nil {
