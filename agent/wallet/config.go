@@ -1,9 +1,9 @@
 package wallet
 
 import (
-	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -11,24 +11,16 @@ import (
 
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/agent/terminal"
-	"github.com/tilld/tilld/internal/secret"
 )
 
 // Config is what every wallet needs of one contract. Nonce and Now may be nil.
 type Config struct {
-	// Ref names the contract; Endpoint is https://host[:port], KeyID the name of our key at
-	// the wallet.
+	// Ref names the contract; Endpoint is https://host[:port].
 	Ref sale.ContractRef
-	// Signer signs our requests: RSA, at least 2048 bits.
-	Signer crypto.Signer
-	// WalletKeys verify the answers. At least one.
-	WalletKeys []WalletKey
-	// Secret is the key that we share with the wallet; nil where there is none. With Shared
-	// it verifies the answers, and there are no WalletKeys.
-	Secret *secret.Bytes
+	// Ring holds the keys. With Shared its Secret verifies the answers, and there are no
+	// wallet keys.
+	Ring   *Ring
 	Shared bool
-	// ClientCert is shown to servers that ask for one; nil where none does.
-	ClientCert *tls.Certificate
 	// Backup is the wallet's second host, https://host[:port], or empty. What was not sent
 	// to the first is sent there; a payment that may have been sent never is.
 	Backup   string
@@ -72,33 +64,47 @@ func (c *Config) Check() error {
 	if _, _, err := parseEndpoint(c.Ref.Endpoint); err != nil {
 		return fmt.Errorf("contract %s: %w", name, err)
 	}
-	if c.Signer == nil {
-		return fmt.Errorf("contract %s: no signing key", name)
+	if c.Ring == nil {
+		return fmt.Errorf("contract %s: no keys", name)
 	}
-	if err := checkRSA(c.Signer.Public()); err != nil {
-		return fmt.Errorf("contract %s: signing key: %w", name, err)
-	}
-	if c.Shared {
-		if c.Secret == nil {
-			return fmt.Errorf("contract %s: no shared key", name)
-		}
-		return c.checkTimes()
-	}
-	if c.Ref.KeyID == "" {
-		return fmt.Errorf("contract %s: no key id", name)
-	}
-	if len(c.WalletKeys) == 0 {
-		return fmt.Errorf("contract %s: no key to verify the wallet's answers with", name)
-	}
-	for _, k := range c.WalletKeys {
-		if err := checkRSA(k.Public); err != nil {
-			return fmt.Errorf("contract %s: wallet key %s: %w", name, k.ID, err)
-		}
+	if err := c.Ring.Keys().Check(c.Shared); err != nil {
+		return fmt.Errorf("contract %s: %w", name, err)
 	}
 	return c.checkTimes()
 }
 
+// Check says what is missing, or cannot be used. With shared the secret verifies the answers.
+func (k *Keys) Check(shared bool) error {
+	if k.Signer == nil {
+		return errors.New("no signing key")
+	}
+	if err := checkRSA(k.Signer.Public()); err != nil {
+		return fmt.Errorf("signing key: %w", err)
+	}
+	switch {
+	case shared && k.Secret == nil:
+		return errors.New("no shared key")
+	case shared:
+		return nil
+	case k.ID == "":
+		return errors.New("no key id")
+	case len(k.Wallet) == 0:
+		return errors.New("no key to verify the wallet's answers with")
+	}
+	for _, w := range k.Wallet {
+		if err := checkRSA(w.Public); err != nil {
+			return fmt.Errorf("wallet key %s: %w", w.ID, err)
+		}
+	}
+	return nil
+}
+
 func (c *Config) checkTimes() error {
+	if c.Backup != "" {
+		if _, _, err := parseEndpoint(c.Backup); err != nil {
+			return fmt.Errorf("contract %s: backup %w", c.Ref.Name, err)
+		}
+	}
 	if c.Clock.Answer <= 0 {
 		return fmt.Errorf("contract %s: no time for an answer in the clock table", c.Ref.Name)
 	}
@@ -108,7 +114,8 @@ func (c *Config) checkTimes() error {
 // Link prepares the contract's link.
 func (c *Config) Link() (*Link, error) {
 	link, err := NewLink(LinkOptions{
-		Endpoint: c.Ref.Endpoint, Roots: c.Roots, ClientCert: c.ClientCert, Answer: c.Clock.Answer, MaxIdle: c.MaxIdle, Now: c.Now, OnDate: c.OnDate,
+		Endpoint: c.Ref.Endpoint, Roots: c.Roots, Backup: c.Backup,
+		ClientCert: func() *tls.Certificate { return c.Ring.Keys().Client }, Answer: c.Clock.Answer, MaxIdle: c.MaxIdle, Now: c.Now, OnDate: c.OnDate,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: %w", c.Ref.Name, err)

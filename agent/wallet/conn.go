@@ -56,6 +56,7 @@ type conn struct {
 	br    *bufio.Reader
 	first chan error // one value: the first byte is there, or why there is none
 	since time.Time  // when the peer was last heard
+	at    int        // which of the link's hosts it goes to
 }
 
 func newConn(raw *counter, t *tls.Conn) *conn {

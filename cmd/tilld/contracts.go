@@ -17,25 +17,27 @@ import (
 	"github.com/tilld/tilld/internal/secret"
 )
 
+// contracts is what the [[contract]] sections became.
+type contracts struct {
+	list  []agent.Contract
+	dates []dateSource
+	rings map[string]*wallet.Ring // by the contract's name
+}
+
 // makeContracts turns the [[contract]] sections into what the till works with. The order
 // stays: it decides which contract a code goes to.
-func makeContracts(cfg *config.Config, keys terminal.KeyStore, onDate func(string, time.Time)) ([]agent.Contract, []dateSource, error) {
-	var out []agent.Contract
-	var dates []dateSource
+func makeContracts(cfg *config.Config, keys terminal.KeyStore, onDate func(string, time.Time)) (contracts, error) {
+	out := contracts{rings: map[string]*wallet.Ring{}}
 	info := terminalInfo(cfg)
 	for _, c := range cfg.Contracts {
-		stop := func(err error) ([]agent.Contract, []dateSource, error) {
-			return nil, nil, fail("start", "contract "+c.Name, err)
+		stop := func(err error) (contracts, error) {
+			return contracts{}, fail("start", "contract "+c.Name, err)
 		}
 		row, ok := walletOf(c.Wallet)
 		if !ok {
 			return stop(fmt.Errorf("wallet %q is not in the table", c.Wallet))
 		}
-		signer, keyID, _, err := keys.Signer(c.Name)
-		if err != nil {
-			return stop(err)
-		}
-		verify, err := walletKeys(c.WalletKeys)
+		held, err := readKeys(c, keys)
 		if err != nil {
 			return stop(err)
 		}
@@ -43,29 +45,42 @@ func makeContracts(cfg *config.Config, keys terminal.KeyStore, onDate func(strin
 		if err != nil {
 			return stop(err)
 		}
-		w := wallet.Config{Ref: refOf(c), Signer: signer, WalletKeys: verify, Terminal: info, Roots: roots,
+		w := wallet.Config{Ref: refOf(c), Ring: wallet.NewRing(held), Terminal: info, Roots: roots,
 			Shared: row.Shared, Backup: c.Backup, Clock: row.clock().Scaled(cfg.Terminal.ClockScale),
 			OnDate: func(server time.Time) { onDate(c.Name, server) }}
-		w.Ref.KeyID = keyID
-		if c.SecretFile != "" {
-			text, err := terminal.ReadSecretFile("read the shared key", c.SecretFile)
-			if err != nil {
-				return stop(err)
-			}
-			w.Secret = secret.Copy(bytes.TrimSpace(text))
-			secret.Zero(text)
-		}
-		if w.ClientCert, err = clientCert(c.CertFile, signer); err != nil {
-			return stop(err)
-		}
+		w.Ref.KeyID = held.ID
 		client, err := row.make(w, c.Settings)
 		if err != nil {
 			return stop(err)
 		}
-		out = append(out, agent.Contract{Ref: w.Ref, Schemes: c.Schemes, Currencies: c.Currencies, SaleIDs: c.SaleIDs, Clock: w.Clock, Wallet: client, Aggregator: row.Aggregator, Offers: c.Offer})
-		dates = append(dates, dateSource{c.Name, c.Endpoint, roots})
+		out.list = append(out.list, agent.Contract{Ref: w.Ref, Schemes: c.Schemes, Currencies: c.Currencies, SaleIDs: c.SaleIDs,
+			Clock: w.Clock, Wallet: client, Aggregator: row.Aggregator, Offers: c.Offer})
+		out.dates = append(out.dates, dateSource{c.Name, c.Endpoint, roots})
+		out.rings[c.Name] = w.Ring
 	}
-	return out, dates, nil
+	return out, nil
+}
+
+// readKeys reads everything that a contract signs with and verifies by.
+func readKeys(c config.Contract, keys terminal.KeyStore) (held wallet.Keys, err error) {
+	if held.Signer, held.ID, _, err = keys.Signer(c.Name); err != nil {
+		return held, err
+	}
+	if held.Wallet, err = walletKeys(c.WalletKeys); err != nil {
+		return held, err
+	}
+	if held.Client, err = clientCert(c.CertFile, held.Signer); err != nil {
+		return held, err
+	}
+	if c.SecretFile != "" {
+		text, err := terminal.ReadSecretFile("read the shared key", c.SecretFile)
+		if err != nil {
+			return held, err
+		}
+		held.Secret = secret.Copy(bytes.TrimSpace(text))
+		secret.Zero(text)
+	}
+	return held, nil
 }
 
 func walletKeys(files []string) (keys []wallet.WalletKey, err error) {

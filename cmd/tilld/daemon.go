@@ -21,6 +21,7 @@ import (
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/agent/terminal"
 	"github.com/tilld/tilld/agent/terminal/authority"
+	"github.com/tilld/tilld/agent/wallet"
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 	"github.com/tilld/tilld/cmd/tilld/internal/control"
 	"github.com/tilld/tilld/drivers"
@@ -43,6 +44,7 @@ type daemon struct {
 	pos    *pos.Server
 	screen *display.Server
 	dates  []dateSource
+	rings  map[string]*wallet.Ring
 	since  time.Time
 
 	posL, screenL, controlL net.Listener
@@ -159,18 +161,18 @@ func (d *daemon) makeTill() (err error) {
 	if d.hub, err = scannerHub(cfg.Scanners, d.logDevice); err != nil {
 		return err
 	}
-	contracts, dates, err := makeContracts(cfg, d.keys, d.clock.OnDate)
+	contracts, err := makeContracts(cfg, d.keys, d.clock.OnDate)
 	if err != nil {
 		return err
 	}
-	d.dates = dates
+	d.dates, d.rings = contracts.dates, contracts.rings
 	boot, err := terminal.BootID(os.DirFS("/"))
 	if err != nil {
 		// Without it every start counts as a boot of its own: waits are then counted in full.
 		boot = "start:" + rand.Text()
 	}
 	d.till, err = agent.New(agent.Options{
-		Journal: d.queue, Recovery: d.found, Contracts: contracts, Scanner: d.hub, Classify: codes,
+		Journal: d.queue, Recovery: d.found, Contracts: contracts.list, Scanner: d.hub, Classify: codes,
 		Health: d.health, Log: d.log, Render: pos.Render, RenderReverse: pos.RenderReverse,
 		Serial: cfg.Terminal.Serial, Boot: boot, Test: cfg.Test(), TimeTrusted: d.clock.Trusted,
 		Ceiling: cfg.Terminal.Ceiling, CodeWait: cfg.Terminal.CodeWait, PerTry: setOf(cfg.POS.PerTry),

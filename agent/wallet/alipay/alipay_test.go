@@ -72,9 +72,8 @@ func testClient(t testing.TB) *Client {
 	t.Helper()
 	set := load(t)
 	c, err := New(wallet.Config{
-		Ref:        sale.ContractRef{Name: "test", Endpoint: "https://openapi.alipay.com", KeyID: "k"},
-		Signer:     set.Key,
-		WalletKeys: []wallet.WalletKey{{Public: set.Key.Public()}},
+		Ref:  sale.ContractRef{Name: "test", Endpoint: "https://openapi.alipay.com"},
+		Ring: wallet.NewRing(wallet.Keys{Signer: set.Key, ID: "k", Wallet: []wallet.WalletKey{{Public: set.Key.Public()}}}),
 		Terminal: terminal.Info{DeviceType: "10", Serial: "000158000000000", AppVersion: "1.0.0", NetworkLicense: "P3100",
 			Location: "+31.23/+121.47", StoreID: "S-1", StoreName: "街角便利店"},
 		Clock: Clock(),
@@ -141,7 +140,7 @@ func TestRequestsVerify(t *testing.T) {
 		if params["method"] != method || params["timestamp"] != "2026-11-22 18:00:00" || params["biz_content"] != string(biz) {
 			t.Errorf("%s: parameters %v", method, params)
 		}
-		if err := wallet.Verify(c.cfg.WalletKeys, "", appendSigned(nil, params), params["sign"]); err != nil {
+		if err := wallet.Verify(c.cfg.Ring.Keys().Wallet, "", appendSigned(nil, params), params["sign"]); err != nil {
 			t.Errorf("%s: %v", method, err)
 		}
 	}

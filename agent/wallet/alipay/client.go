@@ -174,7 +174,7 @@ func (c *Client) send(ctx context.Context, op sale.Op, method string, a sale.Att
 	if r.Cause != "" {
 		return sale.Answer{NotSent: r.NotSent, Cause: r.Cause}, nil
 	}
-	inner, err := open(c.cfg.WalletKeys, method, r.Body)
+	inner, err := open(c.cfg.Ring.Keys().Wallet, method, r.Body)
 	if err != nil {
 		return sale.Answer{Cause: fmt.Sprintf("status %d: %v", r.Status, err)}, nil
 	}
@@ -194,7 +194,7 @@ func (c *Client) request(method string, biz []byte) ([]byte, error) {
 	message = append(message, "&version=1.0"...)
 	defer secret.Zero(message[:cap(message)])
 	var signature [512]byte
-	sign, err := wallet.AppendSignature(signature[:0], c.cfg.Signer, message)
+	sign, err := wallet.AppendSignature(signature[:0], c.cfg.Ring.Keys().Signer, message)
 	if err != nil {
 		return nil, err
 	}

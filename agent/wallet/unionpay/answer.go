@@ -14,7 +14,7 @@ func (c *Client) judge(op sale.Op, r wallet.Reply) sale.Answer {
 	if r.Cause != "" {
 		return sale.Answer{NotSent: r.NotSent, Cause: r.Cause}
 	}
-	fields, err := open(c.cfg.WalletKeys, r.Body)
+	fields, err := open(c.cfg.Ring.Keys().Wallet, r.Body)
 	if err != nil {
 		return sale.Answer{Cause: fmt.Sprintf("status %d: %v", r.Status, err)}
 	}

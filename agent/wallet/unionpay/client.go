@@ -123,7 +123,6 @@ func (c *Client) ask(ctx context.Context, op sale.Op, reqType string, a sale.Att
 func (c *Client) order(reqType string, a sale.Attempt) []pair {
 	return []pair{
 		{"acqCode", []byte(c.set.AcquirerCode)},
-		{"certId", []byte(c.cfg.Ref.KeyID)},
 		{"merId", []byte(c.set.MerchantID)},
 		{"orderNo", []byte(a.ID)},
 		{"orderTime", a.SentAt.In(shanghai).AppendFormat(nil, "20060102150405")},
@@ -155,6 +154,8 @@ func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error
 
 // request signs and writes one whole HTTP message.
 func (c *Client) request(pairs []pair) ([]byte, error) {
+	keys := c.cfg.Ring.Keys()
+	pairs = append(pairs, pair{"certId", []byte(keys.ID)})
 	sortPairs(pairs)
 	size := 0
 	for _, p := range pairs {
@@ -163,7 +164,7 @@ func (c *Client) request(pairs []pair) ([]byte, error) {
 	// Large enough to be never moved: what append leaves behind would not be wiped.
 	signed := appendSigned(make([]byte, 0, size), pairs)
 	defer secret.Zero(signed[:cap(signed)])
-	signature, err := wallet.AppendSignature(make([]byte, 0, 512), c.cfg.Signer, digest(signed))
+	signature, err := wallet.AppendSignature(make([]byte, 0, 512), keys.Signer, digest(signed))
 	if err != nil {
 		return nil, err
 	}

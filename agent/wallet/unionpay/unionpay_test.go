@@ -48,10 +48,9 @@ func testClient(t testing.TB, info terminal.Info) *Client {
 	t.Helper()
 	set := load(t)
 	c, err := New(wallet.Config{
-		Ref:        sale.ContractRef{Name: "test", Endpoint: "https://qra.95516.com", KeyID: "69026276696"},
-		Signer:     set.Key,
-		WalletKeys: []wallet.WalletKey{{Public: set.Key.Public()}},
-		Terminal:   info, Clock: Clock(),
+		Ref:      sale.ContractRef{Name: "test", Endpoint: "https://qra.95516.com"},
+		Ring:     wallet.NewRing(wallet.Keys{Signer: set.Key, ID: "69026276696", Wallet: []wallet.WalletKey{{Public: set.Key.Public()}}}),
+		Terminal: info, Clock: Clock(),
 	}, settings)
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 		t.Fatal(err)
 	}
 	ref := sale.ContractRef{Slot: 1, Name: c.Name, Wallet: name, Merchant: c.Merchant, SubMerchant: c.SubMerchant, Endpoint: endpoint, KeyID: c.KeyID}
-	cfg := wallet.Config{Ref: ref, Signer: signer, WalletKeys: keys, Terminal: terminalInfo, Roots: w.Roots()}
+	cfg := wallet.Config{Ref: ref, Ring: wallet.NewRing(wallet.Keys{Signer: signer, ID: c.KeyID, Wallet: keys}), Terminal: terminalInfo, Roots: w.Roots()}
 	clocks := map[string]sale.Clock{wallettest.WeChatPay: wechatpay.Clock(), wallettest.Alipay: alipay.Clock(), wallettest.UnionPay: unionpay.Clock()}
 	cfg.Clock = clocks[name].Scaled(scale)
 	cfg.Clock.Answer = time.Second

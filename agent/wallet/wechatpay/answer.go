@@ -104,7 +104,7 @@ func (c *Client) judge(op sale.Op, r wallet.Reply) sale.Answer {
 	if r.Cause != "" {
 		return sale.Answer{NotSent: r.NotSent, Cause: r.Cause}
 	}
-	if err := verify(c.cfg.WalletKeys, r.Header, r.Body, c.cfg.Time()); err != nil {
+	if err := verify(c.cfg.Ring.Keys().Wallet, r.Header, r.Body, c.cfg.Time()); err != nil {
 		return sale.Answer{Cause: fmt.Sprintf("status %d: %v", r.Status, err)}
 	}
 	ans := read(op, r.Status, r.Body)

@@ -177,15 +177,16 @@ func (c *Client) request(method, target string, body []byte) ([]byte, error) {
 	message = appendSigned(message, method, target, timestamp, nonce, body)
 	defer secret.Zero(message[:cap(message)])
 
+	keys := c.cfg.Ring.Keys()
 	auth := make([]byte, 0, 768)
 	auth = append(auth, c.authPrefix...)
 	auth = append(auth, nonce...)
 	auth = append(auth, `",timestamp="`...)
 	auth = append(auth, timestamp...)
 	auth = append(auth, `",serial_no="`...)
-	auth = append(auth, c.cfg.Ref.KeyID...)
+	auth = append(auth, keys.ID...)
 	auth = append(auth, `",signature="`...)
-	auth, err := wallet.AppendSignature(auth, c.cfg.Signer, message)
+	auth, err := wallet.AppendSignature(auth, keys.Signer, message)
 	if err != nil {
 		return nil, err
 	}

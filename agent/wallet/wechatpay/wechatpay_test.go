@@ -72,9 +72,8 @@ func testClient(t testing.TB, s Settings) *Client {
 	t.Helper()
 	set := load(t)
 	c, err := New(wallet.Config{
-		Ref:        sale.ContractRef{Name: "test", Endpoint: "https://api.mch.weixin.qq.com", KeyID: "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"},
-		Signer:     crypto.Signer(set.Key),
-		WalletKeys: []wallet.WalletKey{{Public: set.Key.Public()}},
+		Ref:  sale.ContractRef{Name: "test", Endpoint: "https://api.mch.weixin.qq.com"},
+		Ring: wallet.NewRing(wallet.Keys{Signer: crypto.Signer(set.Key), ID: "5157F09EFDC096DE15EBE81A47057A7232F1B8E1", Wallet: []wallet.WalletKey{{Public: set.Key.Public()}}}),
 		Terminal: terminal.Info{DeviceType: "10", Serial: "000158000000000", AppVersion: "1.0.0", NetworkLicense: "P3100",
 			Location: "+31.23/+121.47", DeviceIP: "192.0.2.7", StoreID: "S-1", StoreName: `街角"便利店"`},
 		Clock: Clock(),
