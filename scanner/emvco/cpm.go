@@ -3,6 +3,7 @@ package emvco
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/tilld/tilld/internal/secret"
@@ -21,11 +22,12 @@ const (
 // TLV is one data object. A constructed one has Children and no Value.
 type TLV struct {
 	Tag      string `json:"tag"` // upper-case hex: "61", "9F26"
-	Value    *Value `json:"value,omitempty"`
+	Value    Value  `json:"value,omitempty"`
 	Children []TLV  `json:"children,omitempty"`
 }
 
-// CPM is a consumer-presented payload.
+// CPM is a consumer-presented payload. Printing, logging or marshalling it shows what is
+// harmless; the rest is "[redacted]".
 type CPM struct {
 	TLV []TLV `json:"tlv"`
 	// AIDs are the application identifiers, upper-case hex, in order of preference.
@@ -33,7 +35,7 @@ type CPM struct {
 	// SensitiveTags are the tags present that hold card data or names.
 	SensitiveTags []string `json:"sensitive_tags,omitempty"`
 
-	raw []byte // what every Value points into
+	raw hidden // what every Value points into
 }
 
 // Tags of the standard's sensitive data: track 2, account number, cardholder's name, token
@@ -50,7 +52,7 @@ func ParseCPM(text []byte) (*CPM, error) {
 		secret.Zero(raw)
 		return nil, cpmError(BadBase64)
 	}
-	p := &CPM{raw: raw}
+	p := &CPM{raw: hide(raw)}
 	if why := p.parse(); why != "" {
 		p.Wipe()
 		return nil, cpmError(why)
@@ -62,7 +64,7 @@ func cpmError(r Reason) error { return &Error{Kind: "consumer-presented", Reason
 
 // decodeBase64 is strict: the standard library alone would skip line ends.
 func decodeBase64(text []byte) ([]byte, bool) {
-	if len(text) == 0 || len(text) > maxCPM {
+	if len(text) > maxCPM {
 		return nil, false
 	}
 	for _, c := range text {
@@ -76,15 +78,16 @@ func decodeBase64(text []byte) ([]byte, bool) {
 }
 
 func (p *CPM) parse() Reason {
-	if len(p.raw) == 0 || p.raw[0] != 0x85 {
+	raw := p.raw.bytes()
+	if len(raw) == 0 || raw[0] != 0x85 {
 		return NotCPM
 	}
-	tlv, why := parseTLV(p.raw, 1)
+	tlv, why := parseTLV(raw, 1)
 	if why != "" {
 		return why
 	}
 	p.TLV = tlv
-	if string(tlv[0].Value.b) != "CPV01" {
+	if string(tlv[0].Value.Reveal()) != "CPV01" { // tag 85 is primitive: it has a Value
 		return BadPayloadFormat
 	}
 	apps := 0
@@ -106,23 +109,14 @@ func (p *CPM) parse() Reason {
 // walk collects AIDs and the sensitive tags, each tag once, in payload order.
 func (p *CPM) walk(tlv []TLV) {
 	for _, t := range tlv {
-		if t.Tag == "4F" {
-			p.AIDs = append(p.AIDs, strings.ToUpper(hex.EncodeToString(t.Value.b)))
+		if t.Tag == "4F" && t.Value != nil {
+			p.AIDs = append(p.AIDs, strings.ToUpper(hex.EncodeToString(t.Value.Reveal())))
 		}
-		if sensitive[t.Tag] && !contains(p.SensitiveTags, t.Tag) {
+		if sensitive[t.Tag] && !slices.Contains(p.SensitiveTags, t.Tag) {
 			p.SensitiveTags = append(p.SensitiveTags, t.Tag)
 		}
 		p.walk(t.Children)
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // Factor is the last six digits of the account number in tag 57, as the terminal field
@@ -132,8 +126,8 @@ func (p *CPM) Factor() *secret.Bytes {
 	if track == nil {
 		return secret.New(nil)
 	}
-	digits := make([]byte, 0, 2*len(track.b))
-	for _, b := range track.b {
+	digits := make([]byte, 0, 2*track.Len())
+	for _, b := range track.Reveal() {
 		hi, lo := b>>4, b&15
 		if hi > 9 {
 			break
@@ -149,7 +143,7 @@ func (p *CPM) Factor() *secret.Bytes {
 	return factor
 }
 
-func find(tlv []TLV, tag string) *Value {
+func find(tlv []TLV, tag string) Value {
 	for _, t := range tlv {
 		if t.Tag == tag && t.Value != nil {
 			return t.Value
@@ -162,7 +156,7 @@ func find(tlv []TLV, tag string) *Value {
 }
 
 // Wipe clears the decoded payload; every Value of it becomes zeros.
-func (p *CPM) Wipe() { secret.Zero(p.raw) }
+func (p *CPM) Wipe() { secret.Zero(p.raw.bytes()) }
 
 func parseTLV(b []byte, depth int) ([]TLV, Reason) {
 	if depth > maxDepth {
@@ -190,7 +184,7 @@ func parseTLV(b []byte, depth int) ([]TLV, Reason) {
 				return nil, why
 			}
 		} else {
-			t.Value = &Value{b: b[:size:size], open: harmless[tag]}
+			t.Value = valueOf(b[:size], harmless[tag], false)
 		}
 		out = append(out, t)
 		b = b[size:]

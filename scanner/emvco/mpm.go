@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tilld/tilld/internal/secret"
 )
 
-// Profile says which fields a merchant-presented payload must carry.
+// Profile says which fields a merchant-presented payload carries.
 type Profile string
 
 const (
-	// Strict wants what EMVCo makes mandatory: 52, 53, 58, 59, 60 and an account in 02-51.
+	// Strict: what EMVCo makes mandatory is there: 52, 53, 58, 59, 60, an account in 02-51.
 	Strict Profile = "strict"
-	// National waives that, and nothing else: Thai PromptPay has neither 52 nor 59 nor 60.
+	// National: some of that is missing, as the rules of its network have it: Thai PromptPay
+	// has neither 52 nor 59 nor 60. Nothing else is waived, and only for networks that are
+	// known to do so.
 	National Profile = "national"
 )
 
@@ -27,12 +31,23 @@ type Field struct {
 	Children []Field `json:"children,omitempty"`
 }
 
-// MPM is a merchant-presented payload.
+// maxMPM is longer than any payload whose fields occur once: a hundred of them, each of at
+// most 99 characters of four bytes.
+const maxMPM = 100 * (4 + 4*99)
+
+// MPM is a merchant-presented payload. Printing, logging or marshalling it shows what is
+// harmless; accounts and names are "[redacted]".
 type MPM struct {
-	Fields []Field `json:"fields"`
+	Fields  []Field `json:"fields"`
+	Profile Profile `json:"profile"`
+
+	raw hidden // what every Value points into
 }
 
-// Field finds a top-level field; its Value is empty when there is none.
+// Wipe clears the payload; every Value of it becomes zeros.
+func (m *MPM) Wipe() { secret.Zero(m.raw.bytes()) }
+
+// Field finds a top-level field; its Value is nil when there is none.
 func (m *MPM) Field(id string) (Field, bool) {
 	for _, f := range m.Fields {
 		if f.ID == id {
@@ -44,32 +59,49 @@ func (m *MPM) Field(id string) (Field, bool) {
 
 // ParseMPM reads a merchant-presented payload. Lengths count characters; the checksum runs
 // over UTF-8 bytes. The error is an *Error. Values point into a copy of text.
-func ParseMPM(text []byte, profile Profile) (*MPM, error) {
-	text = bytes.Clone(text)
-	fail := func(r Reason) (*MPM, error) {
-		return nil, &Error{Kind: "merchant-presented", Reason: r}
+func ParseMPM(text []byte) (*MPM, error) {
+	if len(text) > maxMPM {
+		return nil, mpmError(BadLength)
 	}
-	if !utf8.Valid(text) {
-		return fail(BadEncoding)
+	m := &MPM{raw: hide(bytes.Clone(text))}
+	if why := m.parse(); why != "" {
+		m.Wipe()
+		return nil, mpmError(why)
 	}
-	if !bytes.HasPrefix(text, []byte(MPMPrefix)) {
-		return fail(NotMPM)
+	return m, nil
+}
+
+func mpmError(r Reason) error { return &Error{Kind: "merchant-presented", Reason: r} }
+
+func (m *MPM) parse() (why Reason) {
+	text := m.raw.bytes()
+	switch {
+	case !utf8.Valid(text):
+		return BadEncoding
+	case !bytes.HasPrefix(text, []byte(MPMPrefix)):
+		return NotMPM
 	}
 	if why := checkCRC(text); why != "" {
-		return fail(why)
+		return why
 	}
-	fields, why := parseFields(text, "")
-	if why == "" {
-		m := &MPM{Fields: fields}
-		if profile != National && !m.complete() {
-			return fail(MissingField)
-		}
-		if amount, ok := m.Field("54"); ok && !goodAmount(amount.Value.b) {
-			return fail(BadAmount)
-		}
-		return m, nil
+	if m.Fields, why = parseFields(text, ""); why != "" {
+		return why
 	}
-	return fail(why)
+	// What looked like the checksum may have been the end of another field's value.
+	if m.Fields[len(m.Fields)-1].ID != "63" {
+		return crcElsewhere(text)
+	}
+	m.Profile = Strict
+	if !m.complete() {
+		if n, known := m.Network(); !known || !n.National {
+			return MissingField
+		}
+		m.Profile = National
+	}
+	if amount, ok := m.Field("54"); ok && !goodAmount(amount.Value.Reveal()) {
+		return BadAmount
+	}
+	return ""
 }
 
 // checkCRC wants 6304 and four upper-case hex digits at the very end.
@@ -152,7 +184,7 @@ func parseFields(text []byte, parent string) ([]Field, Reason) {
 			return nil, DuplicateID
 		}
 		seen[n] = true
-		f := Field{ID: id, Value: Value{b: value, text: true, open: shown(id, parent)}}
+		f := Field{ID: id, Value: valueOf(value, shown(id, parent), true)}
 		if parent == "" && isTemplate(id) {
 			var why Reason
 			if f.Children, why = parseFields(value, id); why != "" {
@@ -193,10 +225,9 @@ func (m *MPM) complete() bool {
 	return account
 }
 
-// goodAmount wants digits with at most one point, a digit first, at most 13 characters,
-// not zero.
+// goodAmount wants digits with at most one point, at most 13 characters, not zero.
 func goodAmount(b []byte) bool {
-	if len(b) == 0 || len(b) > 13 || b[0] == '.' {
+	if len(b) > 13 {
 		return false
 	}
 	points, nonzero := 0, false
