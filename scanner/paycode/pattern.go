@@ -2,6 +2,7 @@ package paycode
 
 import (
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -131,4 +132,13 @@ func (p *pattern) overlaps(q *pattern) bool {
 		}
 	}
 	return true
+}
+
+// lowest is the lowest code that fits both patterns, which must overlap.
+func (p *pattern) lowest(q *pattern) string {
+	code := make([]byte, max(p.min, q.min))
+	for i := range code {
+		code[i] = '0' + byte(bits.TrailingZeros16(p.mask[i]&q.mask[i]))
+	}
+	return string(code)
 }

@@ -15,6 +15,7 @@ package paycode
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/tilld/tilld/internal/secret"
@@ -67,6 +68,7 @@ type Result struct {
 	Reason   Reason // empty when accepted
 	Region   string // of the payer: "CN", "HK"; empty when the format does not tell
 	Network  string // card network of an EMV code by its AID: "unionpay"; else empty
+	Merchant string // whose code a merchant's code is: "PromptPay", "Alipay"; empty when not known
 
 	schemes [maxCandidates]Scheme
 	forms   [maxForms]string
@@ -118,6 +120,7 @@ type View struct {
 	Candidates []Scheme `json:"candidates,omitempty"`
 	Region     string   `json:"region,omitempty"`
 	Network    string   `json:"network,omitempty"`
+	Merchant   string   `json:"merchant,omitempty"`
 	Forms      []string `json:"forms,omitempty"`
 	Routing    string   `json:"routing,omitempty"`
 }
@@ -125,7 +128,8 @@ type View struct {
 // View copies r.
 func (r Result) View() View {
 	return View{
-		Decision: r.Decision, Reason: r.Reason, Hint: r.Hint(), Region: r.Region, Network: r.Network,
+		Decision: r.Decision, Reason: r.Reason, Hint: r.Hint(), Region: r.Region,
+		Network: r.Network, Merchant: r.Merchant,
 		Candidates: append([]Scheme(nil), r.Candidates()...),
 		Forms:      append([]string(nil), r.Forms()...), Routing: r.Routing(),
 	}
@@ -158,19 +162,43 @@ var hints = map[Reason]string{
 }
 
 // Hint says in English what the shopper or cashier should do; empty when accepted.
-func (r Result) Hint() string { return hints[r.Reason] }
+func (r Result) Hint() string {
+	if r.Reason == MerchantCode && r.Merchant != "" {
+		return "the customer showed a " + r.Merchant + " merchant code: open \"Pay\" in the wallet and scan that code"
+	}
+	return hints[r.Reason]
+}
+
+// whys say in English what a code was taken for.
+var whys = map[Reason]string{
+	Empty:          "it has no characters",
+	BadCharacter:   "it holds a character that no payment code has",
+	GoodsCode:      "its symbology, or its length with a valid check digit, is that of goods",
+	MerchantCode:   "it is what merchants show to be paid",
+	URL:            "it is a link",
+	EMVMalformed:   "it begins like an EMVCo consumer-presented payload and does not go on like one",
+	IDNumber:       "it has a Chinese citizen number's province, birth date and check digit",
+	IDNumberShape:  "a wallet's rule matches, and it has a Chinese citizen number's province, birth date and check digit",
+	CardNumber:     "it has a card number's length and check digit, and no wallet's rule matches",
+	ReservedLength: "its first digits and its length are kept for later use",
+	UnknownFormat:  "no rule matches it",
+}
+
+// Why says in English what a refused code was taken for; empty when accepted.
+func (r Result) Why() string { return whys[r.Reason] }
 
 // Table is a set of rules. It is immutable and safe for concurrent use.
 type Table struct {
-	rules    []Rule // sorted by scheme, then form
-	byLength [maxDigits + 1][]*pattern
+	rules    []Rule                    // sorted by scheme, priority, form
+	byLength [maxDigits + 1][]*pattern // in the order of rules
+	reserved [maxDigits + 1][]*pattern
 	cpm      bool
 }
 
 // New makes the table of a profile: "default", "jp" or "all".
 func New(profile string) (*Table, error) { return NewWith(profile, nil) }
 
-// Rules lists the enabled rules, sorted by scheme and form. The caller may keep it.
+// Rules lists the enabled rules, sorted by scheme, priority and form. The caller may keep it.
 func (t *Table) Rules() []Rule { return append([]Rule(nil), t.rules...) }
 
 // Classify says what a code is. The code is without AIM identifier, prefix and line end;
@@ -181,14 +209,14 @@ func (t *Table) Classify(code []byte, aim string, now time.Time) Result {
 	case len(code) == 0:
 		return reject(Empty)
 	case hasPrefix(code, emvco.MPMPrefix):
-		return reject(MerchantCode)
+		return Result{Decision: Reject, Reason: MerchantCode, Merchant: merchantOf(code)}
 	case !printable(code):
 		return reject(BadCharacter)
 	case aim != "" && !payingSymbology(aim):
 		return reject(GoodsCode)
 	}
-	if why := linkReason(code); why != "" {
-		return reject(why)
+	if why, whose := judgeLink(code); why != "" {
+		return Result{Decision: Reject, Reason: why, Merchant: whose}
 	}
 	if t.cpm && hasPrefix(code, emvco.CPMPrefix) {
 		return classifyCPM(code)
@@ -206,7 +234,7 @@ func (t *Table) Classify(code []byte, aim string, now time.Time) Result {
 		return r
 	case !digits(code):
 		return reject(UnknownFormat)
-	case isReservedLength(code):
+	case t.isReserved(code):
 		return reject(ReservedLength)
 	case isGTIN(code):
 		return reject(GoodsCode)
@@ -223,33 +251,68 @@ func payingSymbology(aim string) bool {
 	return aim == "]C0" || aim == "]Q0" || aim == "]Q1" || aim == "]Q2"
 }
 
-// match collects schemes, forms and region of all rules that fit.
+// match collects the schemes whose rules fit; form, region and routing are those of the first
+// rule of each scheme, which the order of the rules makes the one of the best priority.
 func (t *Table) match(code []byte, aim string, r *Result) {
 	if len(code) > maxDigits {
 		return
 	}
 	for _, p := range t.byLength[len(code)] {
-		if !p.fits(code) || !p.rule.takes(aim) {
+		rule := p.rule
+		if r.nScheme > 0 && r.schemes[r.nScheme-1] == rule.Scheme || !p.fits(code) || !rule.takes(aim) {
 			continue
 		}
-		if r.nScheme == 0 || r.schemes[r.nScheme-1] != p.rule.Scheme {
-			if int(r.nScheme) == len(r.schemes) {
-				return
-			}
-			r.schemes[r.nScheme] = p.rule.Scheme
-			r.nScheme++
+		if int(r.nScheme) == len(r.schemes) {
+			return // NewWith refuses such tables
 		}
-		if p.rule.Region != "" {
-			r.Region = p.rule.Region
+		r.schemes[r.nScheme] = rule.Scheme
+		r.nScheme++
+		if rule.Tells {
+			r.Region = rule.Region
 		}
-		if p.rule.Form != "" && int(r.nForm) < len(r.forms) {
-			r.forms[r.nForm] = p.rule.Form
+		if rule.Form != "" && int(r.nForm) < len(r.forms) {
+			r.forms[r.nForm] = rule.Form
 			r.nForm++
 		}
-		if p.rule.Routed && len(code) >= 6 {
+		if rule.Routed && len(code) >= 6 {
 			copy(r.routing[:], code[3:6])
 		}
 	}
+}
+
+// isReserved reports a code that some wallet keeps for later.
+func (t *Table) isReserved(code []byte) bool {
+	if len(code) > maxDigits {
+		return false
+	}
+	for _, p := range t.reserved[len(code)] {
+		if p.fits(code) {
+			return true
+		}
+	}
+	return false
+}
+
+// Matches lists the rules that an accepted code matches, the best priority first: why each
+// candidate is one. For any other code it is empty.
+func (t *Table) Matches(code []byte, aim string, now time.Time) []Rule {
+	r := t.Classify(code, aim, now)
+	if !r.Accepted() {
+		return nil
+	}
+	var out []Rule
+	for _, rule := range t.rules {
+		fits := rule.Scheme == EMVCPM && r.schemes[0] == EMVCPM
+		for _, text := range rule.Patterns {
+			p, err := compile(text)
+			fits = fits || err == nil && len(code) >= p.min && len(code) <= p.max && p.fits(code)
+		}
+		if fits && !rule.Reserved && rule.takes(aim) {
+			out = append(out, rule)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Rule) int { return a.Priority - b.Priority })
+	return out
 }
 
 // networks maps the registered application provider, the first five bytes of an AID.
