@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tilld/tilld/internal/secret"
 )
@@ -57,7 +58,7 @@ const rootLen = 32
 // concurrent use once made.
 type FileStore struct {
 	root    *secret.Bytes
-	signers map[string]SigningKey
+	signers *atomic.Pointer[map[string]SigningKey]
 	made    bool
 }
 
@@ -80,8 +81,13 @@ func OpenFileStore(file, stateDir string, signers map[string]SigningKey) (*FileS
 	if err != nil {
 		return nil, err
 	}
-	return &FileStore{root: root, signers: signers, made: made}, nil
+	s := &FileStore{root: root, signers: &atomic.Pointer[map[string]SigningKey]{}, made: made}
+	s.SetSigners(signers)
+	return s, nil
 }
+
+// SetSigners names the signing keys anew. Signers that were given out go on.
+func (s *FileStore) SetSigners(signers map[string]SigningKey) { s.signers.Store(&signers) }
 
 // Made reports whether this OpenFileStore created the root key.
 func (s *FileStore) Made() bool { return s.made }
@@ -94,9 +100,16 @@ func (s *FileStore) Derive(label string) ([]byte, error) {
 	return hkdf.Key(sha256.New, s.root.Reveal(), nil, "tilld record key 1 "+label, rootLen)
 }
 
+func (s *FileStore) named() map[string]SigningKey {
+	if m := s.signers.Load(); m != nil {
+		return *m
+	}
+	return nil
+}
+
 // Signer implements KeyStore. The file is read at each call.
 func (s *FileStore) Signer(name string) (crypto.Signer, string, bool, error) {
-	k, ok := s.signers[name]
+	k, ok := s.named()[name]
 	if !ok {
 		return nil, "", false, fmt.Errorf("find signing key %q: no such key", name)
 	}

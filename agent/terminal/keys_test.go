@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 )
@@ -197,7 +198,8 @@ func TestPrivateKeyForms(t *testing.T) {
 			if err := os.WriteFile(file, tc.text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s := &FileStore{signers: map[string]SigningKey{"w": {ID: "id-1", File: file}}}
+			s := &FileStore{signers: &atomic.Pointer[map[string]SigningKey]{}}
+			s.SetSigners(map[string]SigningKey{"w": {ID: "id-1", File: file}})
 			key, id, extractable, err := s.Signer("w")
 			if tc.want == "" {
 				if err != nil || key == nil || id != "id-1" || !extractable {
@@ -210,7 +212,7 @@ func TestPrivateKeyForms(t *testing.T) {
 			}
 		})
 	}
-	if _, _, _, err := (&FileStore{}).Signer("none"); err == nil {
+	if _, _, _, err := (&FileStore{signers: &atomic.Pointer[map[string]SigningKey]{}}).Signer("none"); err == nil {
 		t.Error("an unknown name has a key")
 	}
 }

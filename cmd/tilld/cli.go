@@ -39,6 +39,7 @@ type grammar struct {
 	Refund  refundCmd  `cmd:"" help:"Give a paid payment back in full." group:"Of the running daemon:"`
 	Reverse refundCmd  `cmd:"" help:"The same as refund." hidden:""`
 	Confirm confirmCmd `cmd:"" help:"Allow or refuse an amount above the ceiling." group:"Of the running daemon:"`
+	Reload  reloadCmd  `cmd:"" help:"Take over new keys and certificates without a stop." group:"Of the running daemon:"`
 	Queue   queueCmd   `cmd:"" help:"Look at payments on record, settle those that wait for a person." group:"Of the running daemon:"`
 	Devices devicesCmd `cmd:"" help:"Show scanners, in use and plugged in." group:"Of the running daemon:"`
 
@@ -140,6 +141,9 @@ func (f *failure) Error() string {
 	return strings.Join(parts, ": ")
 }
 func (f *failure) Unwrap() error { return f.err }
+
+// HintText is what the reader can do.
+func (f *failure) HintText() string { return f.hint }
 
 // hinted is what errors of every package implement when they know what to do.
 type hinted interface{ HintText() string }

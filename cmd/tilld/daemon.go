@@ -47,6 +47,12 @@ type daemon struct {
 	rings  map[string]*wallet.Ring
 	since  time.Time
 
+	// reread reads the configuration file again; nil when there is none. reloading guards
+	// current: the configuration whose keys are in use, nil before the first reload.
+	reread    func() (*config.Config, error)
+	reloading sync.Mutex
+	current   *config.Config
+
 	posL, screenL, controlL net.Listener
 }
 
@@ -111,11 +117,7 @@ func rootCause(err error) error {
 // openJournal gets the keys, the clock and the queue.
 func (d *daemon) openJournal(ctx context.Context) (err error) {
 	cfg := d.cfg
-	signers := map[string]terminal.SigningKey{}
-	for _, c := range cfg.Contracts {
-		signers[c.Name] = terminal.SigningKey{ID: c.KeyID, File: c.KeyFile}
-	}
-	if d.keys, err = terminal.OpenFileStore(cfg.Terminal.Keys, cfg.State, signers); err != nil {
+	if d.keys, err = terminal.OpenFileStore(cfg.Terminal.Keys, cfg.State, signersOf(cfg)); err != nil {
 		return fail("start", "", err)
 	}
 	if d.keys.Made() {
@@ -264,6 +266,7 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		part(func() error { return d.screen.Serve(ctx, d.screenL) })
 		part(func() error { return d.serveControl(ctx) })
 		part(func() error { d.housekeeping(ctx); return nil })
+		part(func() error { d.reloadOnHangup(ctx); return nil })
 		part(func() error { watchdog(ctx, d.tillAnswers, d.journalAnswers); return nil })
 		if d.cfg.Terminal.Clock == "ntp" {
 			part(func() error { askDates(ctx, d.dates, d.clock.OnDate, d.clock.Trusted); return nil })
@@ -341,7 +344,7 @@ func (d *daemon) logDevice(s drivers.Status) {
 func (d *daemon) serveControl(ctx context.Context) error {
 	api := &control.Server{Till: d.till, Health: d.health, Contracts: d.contractStates,
 		Devices: func() []control.Device { return devicesOf(d.cfg.Scanners, d.hub) },
-		Clock:   d.clockState, Journal: d.journalState,
+		Clock:   d.clockState, Journal: d.journalState, Reload: d.reload,
 		Status: control.Status{POIID: d.cfg.POIID(), Environment: d.cfg.Environment, Version: version, Since: d.since}}
 	h := &http.Server{Handler: api.Handler(), ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx }}

@@ -50,6 +50,7 @@ func (runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	d.reread = e.startable
 	return d.run(e.ctx, func(a addresses) { e.ready(a) })
 }
 

@@ -34,6 +34,11 @@ type Status struct {
 	Since       time.Time       `json:"since"`
 }
 
+// Reloaded names the contracts whose keys are others now.
+type Reloaded struct {
+	Contracts []string `json:"contracts"`
+}
+
 // ClockState is what is believed of the wall clock.
 type ClockState struct {
 	Now     time.Time `json:"now"`

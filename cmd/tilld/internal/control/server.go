@@ -36,6 +36,7 @@ type Server struct {
 	Devices   func() []Device
 	Clock     func() ClockState
 	Journal   func() map[string]any
+	Reload    func() (contracts []string, err error)
 	Status    Status // the fields that do not change: POIID, Environment, Version, Since
 	// Grace is how long a sale without wait may take to fail at once; zero means 300 ms.
 	Grace time.Duration
@@ -58,6 +59,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/sale", s.sale)
 	mux.HandleFunc("POST /v1/refund", s.refund)
 	mux.HandleFunc("POST /v1/confirm", s.confirm)
+	mux.HandleFunc("POST /v1/reload", s.reload)
 	mux.HandleFunc("POST /v1/abort", s.abort)
 	return mux
 }
@@ -211,6 +213,20 @@ func (s *Server) outcome(w http.ResponseWriter, asked sale.Asked, reply agent.Re
 			s.Till.Delivered(asked.Key())
 		}
 	}
+}
+
+func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
+	changed, err := s.Reload()
+	if err != nil {
+		hint := "tilld check says what is wrong; the old keys stay"
+		var h interface{ HintText() string }
+		if errors.As(err, &h) && h.HintText() != "" {
+			hint = h.HintText()
+		}
+		refuse(w, http.StatusConflict, hint, "%v", err)
+		return
+	}
+	write(w, http.StatusOK, Reloaded{Contracts: append([]string{}, changed...)})
 }
 
 func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
