@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/agent/terminal"
@@ -169,8 +170,14 @@ func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error
 	return c.request("POST", c.payTarget, body)
 }
 
-// request signs and writes one whole HTTP message.
-func (c *Client) request(method, target string, body []byte) ([]byte, error) {
+// authorization is the value of the header of that name: the signature over a request.
+func (c *Client) authorization(method, target string, body []byte) (string, error) {
+	auth, err := c.appendAuthorization(nil, method, target, body)
+	return strings.TrimPrefix(string(auth), "Authorization: "), err
+}
+
+// appendAuthorization appends the header's line.
+func (c *Client) appendAuthorization(auth []byte, method, target string, body []byte) ([]byte, error) {
 	timestamp := strconv.FormatInt(c.cfg.Time().Unix(), 10)
 	nonce := c.cfg.Nonce()
 	message := make([]byte, 0, 192+len(target)+len(body))
@@ -178,7 +185,6 @@ func (c *Client) request(method, target string, body []byte) ([]byte, error) {
 	defer secret.Zero(message[:cap(message)])
 
 	keys := c.cfg.Ring.Keys()
-	auth := make([]byte, 0, 768)
 	auth = append(auth, c.authPrefix...)
 	auth = append(auth, nonce...)
 	auth = append(auth, `",timestamp="`...)
@@ -187,11 +193,15 @@ func (c *Client) request(method, target string, body []byte) ([]byte, error) {
 	auth = append(auth, keys.ID...)
 	auth = append(auth, `",signature="`...)
 	auth, err := wallet.AppendSignature(auth, keys.Signer, message)
+	return append(auth, '"'), err
+}
+
+// request signs and writes one whole HTTP message.
+func (c *Client) request(method, target string, body []byte) ([]byte, error) {
+	auth, err := c.appendAuthorization(make([]byte, 0, 768), method, target, body)
 	if err != nil {
 		return nil, err
 	}
-	auth = append(auth, '"')
-
 	out := make([]byte, 0, 512+len(target)+len(auth)+len(body)+len(c.link.Host()))
 	out = wallet.AppendHead(out, method, target, c.link.Host(), len(body),
 		"Accept: application/json", "Content-Type: application/json", string(auth))
