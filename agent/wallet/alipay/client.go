@@ -57,7 +57,7 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, link: link, texts: map[string]texts{}}
 	c.signedHead = []byte("app_id=" + s.AppID + "&biz_content=")
-	for _, method := range []string{methodPay, methodQuery, methodCancel} {
+	for _, method := range []string{methodPay, methodQuery, methodCancel, methodBill} {
 		c.texts[method] = texts{
 			signed: []byte("&charset=utf-8&format=JSON&method=" + method + "&sign_type=RSA2&timestamp="),
 			query: []byte(gateway + "?app_id=" + s.AppID + "&charset=utf-8&format=JSON&method=" + method +

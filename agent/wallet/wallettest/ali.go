@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tilld/tilld/agent/sale"
@@ -19,6 +20,9 @@ type ali struct {
 	keys      pairOf
 	publicPEM []byte
 	app       string
+
+	storeOnce    sync.Once // of the host that bills lie on
+	storeAddress string
 }
 
 func newAlipay(keys pairOf) (*ali, error) {

@@ -51,6 +51,7 @@ type house struct {
 	seen   map[string]time.Time // when a payment for an order first came
 	faults []planted
 	last   int
+	bills  bills
 
 	srvMu sync.Mutex
 	srv   *http.Server // nil while down
@@ -141,6 +142,9 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.w.violate(h.name, "request above %d bytes, or cut", maxRequest)
 		panic(http.ErrAbortHandler)
+	}
+	if b, ok := h.dialect.(biller); ok && b.serveBill(h, w, r, body) {
+		return
 	}
 	o, problems := h.dialect.parse(r, body)
 	for _, p := range problems {

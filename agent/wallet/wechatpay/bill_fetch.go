@@ -44,7 +44,7 @@ func (c *Client) Bill(ctx context.Context, day bill.Day) (io.ReadCloser, error) 
 	if err != nil {
 		return nil, fmt.Errorf("get the bill of %s from %s: %w", day, c.cfg.Ref.Name, err)
 	}
-	body, err := c.cfg.Download(ctx, where.URL, billHosts, http.Header{"Authorization": {auth}, "Accept": {"*/*"}})
+	body, err := c.cfg.Download(ctx, where.URL, billHosts, http.Header{"Authorization": {auth}, "Accept": {"application/json"}})
 	if err != nil {
 		return nil, fmt.Errorf("get the bill of %s from %s: %w", day, c.cfg.Ref.Name, err)
 	}
