@@ -22,7 +22,7 @@ const (
 )
 
 // Download fetches a file of the wallet's from address, as a stream. It may lie at the
-// endpoint's own host, on any port, or at one of hosts, over TLS and nowhere else: no redirect
+// endpoint's own host or its backup, on any port, or at one of hosts, over TLS and nowhere else: no redirect
 // is followed and no proxy of the environment is used. An address that names http at one of
 // hosts is asked for over TLS. header may be nil.
 //
@@ -73,9 +73,11 @@ var errStalled = errors.New("no byte came for " + stallsFor.String())
 
 // mayDownload checks where an address leads. It is not quoted in errors: it holds a token.
 func (c *Config) mayDownload(address string, hosts []string) (*url.URL, error) {
-	own, _, err := parseEndpoint(c.Ref.Endpoint)
-	if err != nil {
-		return nil, err
+	own := []string{}
+	for _, endpoint := range []string{c.Ref.Endpoint, c.Backup} {
+		if host, _, err := parseEndpoint(endpoint); err == nil {
+			own = append(own, host)
+		}
 	}
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Host == "" || u.User != nil {
@@ -86,7 +88,7 @@ func (c *Config) mayDownload(address string, hosts []string) (*url.URL, error) {
 		u.Scheme = "https"
 	}
 	switch {
-	case u.Hostname() != own && !named:
+	case !slices.Contains(own, u.Hostname()) && !named:
 		return nil, fmt.Errorf("download: the wallet named the host %.80q, which is not one of its own", u.Hostname())
 	case u.Scheme != "https":
 		return nil, fmt.Errorf("download from %s: it is not offered over TLS", u.Host)

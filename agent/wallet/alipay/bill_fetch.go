@@ -53,7 +53,7 @@ func (c *Client) askBill(ctx context.Context, day bill.Day) (address string, err
 	if r.Cause != "" {
 		return "", errors.New(r.Cause)
 	}
-	inner, err := open(c.cfg.WalletKeys, methodBill, r.Body)
+	inner, err := open(c.cfg.Ring.Keys().Wallet, methodBill, r.Body)
 	if err != nil {
 		return "", fmt.Errorf("status %d: %w", r.Status, err)
 	}

@@ -87,7 +87,7 @@ func (c *Client) askBill(ctx context.Context, day bill.Day) (billPlace, error) {
 	if r.Cause != "" {
 		return where, errors.New(r.Cause)
 	}
-	if err := verify(c.cfg.WalletKeys, r.Header, r.Body, c.cfg.Time()); err != nil {
+	if err := verify(c.cfg.Ring.Keys().Wallet, r.Header, r.Body, c.cfg.Time()); err != nil {
 		return where, fmt.Errorf("status %d: %w", r.Status, err)
 	}
 	if err := json.Unmarshal(r.Body, &where); err != nil {
