@@ -83,6 +83,7 @@ const (
 	ScreenUndoing  ScreenKind = "undoing"  // being taken back: do not take cash yet
 	ScreenPaid     ScreenKind = "paid"
 	ScreenNotPaid  ScreenKind = "not-paid" // Reason says why; nothing is charged
+	ScreenClosing  ScreenKind = "closing"  // the code we showed is being closed: do not pay it any more
 	ScreenClosed   ScreenKind = "closed"   // no new sale; Reason: "offline", "clock", "space", "scanner", "stopped", "recovery"
 )
 
@@ -97,5 +98,12 @@ type Screen struct {
 	// of the words beside ScreenClosed.
 	Reason  string `json:"reason,omitempty"`
 	Payment string `json:"payment,omitempty"`
-	Test    bool   `json:"test"` // the test environment: the screen says so
+	// Offer is set while the customer may ask for a code of ours: Till.Offer.
+	Offer bool `json:"offer,omitempty"`
+	// Code is the text of the QR code that the customer may scan, on ScreenPay. Anybody may
+	// see it; it is in no log and no event.
+	Code string `json:"code,omitempty"`
+	// CodeEnds is when Code cannot be paid any more; it has a monotonic reading.
+	CodeEnds time.Time `json:"code_ends,omitzero"`
+	Test     bool      `json:"test"` // the test environment: the screen says so
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -165,6 +166,9 @@ type gate struct {
 func (g *gate) Arm(context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.missing {
+		return errors.New("no scanner is ready")
+	}
 	g.armed = true
 	return nil
 }

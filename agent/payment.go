@@ -26,6 +26,7 @@ type payment struct {
 
 	aborts    chan abortAsk
 	confirms  chan bool
+	offers    chan struct{} // the customer asks for a code of ours; room for one
 	reversals chan struct{}
 
 	ended    chan struct{} // closed once the ending is durable
@@ -37,6 +38,7 @@ type payment struct {
 	brands []string
 	sentAt time.Time // monotonic moment of the last SENDING of this run; zero after a restart
 	screen Screen    // what the customer of this payment sees, guarded by Till.mu
+	late   bool      // it was told that an undone code of ours was paid, guarded by Till.mu
 	// givingBack is set while a paid payment is being reversed; owner is the number of the
 	// goroutine that hears aborts, 0 if there is none; touched is when the record changed
 	// last. All guarded by Till.mu.
@@ -57,6 +59,7 @@ func (t *Till) newPayment(p sale.Payment) *payment {
 		t: t, p: p,
 		aborts:    make(chan abortAsk),
 		confirms:  make(chan bool, 1),
+		offers:    make(chan struct{}, 1),
 		reversals: make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 		reversed:  make(chan struct{}),
@@ -239,7 +242,7 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	replies := map[sale.MessageKey][]byte{}
 	first := false
 	save := pm.mustSave
-	if p := pm.record(); decide == nil && (p.Current() == nil || p.Current().State == sale.Declined) {
+	if p := pm.record(); decide == nil && (p.Current() == nil || p.Current().State == sale.Declined || p.Current().State == sale.Closed) {
 		save = pm.saveIfRoom
 	}
 	err := save(ctx, func(p *sale.Payment) (puts []queue.Put, err error) {

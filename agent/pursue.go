@@ -65,7 +65,7 @@ func (pm *payment) step(ctx context.Context, u *sale.Pursuit, c *Contract, step 
 		return pm.query(ctx, u, c)
 	case sale.DoTurn:
 		by := "deadline"
-		if u.Word == sale.EvFailed {
+		if a := pm.last(); u.Word == sale.EvFailed && !a.Offered() {
 			by = "declined"
 		}
 		return false, pm.undo(ctx, by)
@@ -194,10 +194,27 @@ func (pm *payment) settleReversing(ctx context.Context, ev sale.Event, note func
 	switch ev {
 	case sale.EvClosed, sale.EvDeclined:
 		return true, pm.finishUndone(ctx, move(sale.Reversed, ev, note))
+	case sale.EvPaid:
+		pm.paidLate()
 	case sale.EvRefunded:
+		pm.paidLate()
 		return true, pm.finishUndone(ctx, move(sale.ReversedRefunded, ev, note))
 	}
 	return false, nil
+}
+
+// paidLate tells the operator, once, that a customer paid a code of ours that is undone: the
+// money is on its way back.
+func (pm *payment) paidLate() {
+	a := pm.last()
+	pm.t.mu.Lock()
+	told := pm.late
+	pm.late = a.Offered() && !a.WasPaid
+	pm.t.mu.Unlock()
+	if told || !a.Offered() || a.WasPaid {
+		return
+	}
+	pm.t.alarm("late-payment", a.ID, "the customer paid a code of ours that was taken back already; the money is given back")
 }
 
 // reverse asks the wallet to close or give back the order.
@@ -219,6 +236,10 @@ func (pm *payment) finishUndone(ctx context.Context, decide change) error {
 	p := pm.record()
 	ending := sale.EndDeclined
 	switch p.UndoneBy {
+	case "":
+		if p.Current().Offered() {
+			ending = sale.EndCancelled
+		}
 	case "abort", "operator", "reversal":
 		ending = sale.EndAborted
 	case "deadline":

@@ -156,12 +156,12 @@ func (t *Till) standing(ctx context.Context, r PayRequest) (sale.Ending, string)
 	}
 	t.checkStanding()
 	for _, c := range t.o.Health.Causes() {
-		if c.Severity != health.Closed {
+		if c.Severity != health.Closed && c.Code != "scanner" {
 			continue
 		}
 		switch c.Code {
 		case "scanner":
-			if r.Code != nil {
+			if r.Code != nil || t.offers(r) {
 				continue
 			}
 			return sale.EndNoScanner, c.Text
@@ -207,7 +207,11 @@ func (t *Till) checkStanding() {
 	if ok, why := t.o.Scanner.Ready(); ok {
 		t.o.Health.Clear("scanner", "")
 	} else {
-		t.o.Health.Set(health.Cause{Code: "scanner", Severity: health.Closed, Text: "no scanner is ready: " + why,
-			Hint: "check the scanner's cable; tilld devices shows what was found"})
+		cause := health.Cause{Code: "scanner", Severity: health.Closed, Text: "no scanner is ready: " + why,
+			Hint: "check the scanner's cable; tilld devices shows what was found"}
+		if t.offersAny() {
+			cause.Severity, cause.Text = health.Warning, cause.Text+"; codes of ours are shown instead"
+		}
+		t.o.Health.Set(cause)
 	}
 }

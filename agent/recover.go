@@ -149,10 +149,10 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 func (pm *payment) takeUp(ctx context.Context) error {
 	p := pm.record()
 	a := p.Current()
-	if a == nil || a.State == sale.Declined {
+	if a == nil || a.State == sale.Declined || a.State == sale.Closed {
 		return pm.finishUnsent(ctx, sale.EndCancelled, "the terminal restarted while it waited for a code; nothing is charged")
 	}
-	if a.State == sale.Sending {
+	if a.State == sale.Sending || a.State == sale.Offered {
 		if err := pm.mustSave(ctx, move(sale.Unknown, sale.EvRestart, nil)); err != nil {
 			return err
 		}

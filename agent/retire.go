@@ -13,6 +13,9 @@ import (
 // remembered. The journal keeps the summary of it.
 const keptFor = replayFor + 24*time.Hour
 
+// alarmFor is how long a person may take to see an alarm about what is over and needs nothing.
+const alarmFor = time.Hour
+
 // retire forgets what is over, so that a till that runs for a year needs no more memory than
 // one that runs for three days. Ages count trusted time only.
 func (t *Till) retire() {
@@ -20,6 +23,7 @@ func (t *Till) retire() {
 		return
 	}
 	before := t.o.Wall().Add(-keptFor)
+	t.silence(t.o.Wall().Add(-alarmFor))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, pm := range t.payments {
@@ -45,6 +49,21 @@ func (t *Till) retire() {
 		if at.Before(before) {
 			delete(t.seen, mac)
 		}
+	}
+}
+
+// silence takes alarms down about late payments that were given back before a time.
+func (t *Till) silence(before time.Time) {
+	var over []string
+	t.mu.Lock()
+	for _, pm := range t.payments {
+		if a := pm.p.Current(); a != nil && pm.late && !pm.p.Open() && pm.touched.Before(before) {
+			over, pm.late = append(over, a.ID), false
+		}
+	}
+	t.mu.Unlock()
+	for _, order := range over {
+		t.o.Health.Clear("late-payment", order)
 	}
 }
 

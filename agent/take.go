@@ -36,56 +36,88 @@ func (pm *payment) closeOut(owner uint64, err error) {
 	pm.t.showLane()
 }
 
+// waiting is what a payment knows while it waits for a code.
+type waiting struct {
+	// ready is a code that needs no waiting for: from the point of sale, or read while our
+	// own code was shown. It is wiped by whoever takes it.
+	ready    *scanner.Scan
+	reason   string    // the screen's word for why it waits again
+	bad      int       // codes that could not be used
+	document string    // HMAC of what looked like an ID number
+	last     refusal   // the code that was refused last
+	deadline time.Time // when the customer must have shown something
+	offer    bool      // a code of ours is to be shown next
+	noOffer  bool      // one could not be made: the till does not try by itself again
+}
+
+func (w *waiting) wipe() {
+	if w.ready != nil {
+		w.ready.Text.Wipe()
+	}
+}
+
 // take runs the payment up to its end or to the moment when its outcome is in doubt, and
 // then pursues it.
 func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 	t := pm.t
-	defer given.Wipe()
+	var w waiting
+	defer w.wipe()
+	if given != nil {
+		w.ready = &scanner.Scan{At: time.Now(), Text: given, Source: "pos"}
+	}
 	if ok, err := pm.operatorConfirms(ctx); !ok || err != nil {
 		return err
 	}
-	// The document's digits, HMACed, once a code looked like an ID number.
-	var document string
-	var last refusal
-	reason := ""
-	for bad := 0; ; {
-		if bad >= maxPresentations || len(pm.record().Attempts) >= sale.MaxAttempts {
-			return pm.finishUnsent(ctx, sale.EndBadCode, "no code could be used: "+reason)
+	w.deadline = time.Now().Add(t.o.CodeWait)
+	w.offer = given == nil && t.o.Offer == OfferAlways && t.mayOffer(pm)
+	for {
+		if w.bad >= maxPresentations || len(pm.record().Attempts) >= sale.MaxAttempts {
+			return pm.finishUnsent(ctx, sale.EndBadCode, "no code could be used: "+w.reason)
 		}
-		scan, ending, err := pm.present(ctx, given, reason)
+		if w.offer {
+			w.offer = false
+			if over, err := pm.offer(ctx, &w); over || err != nil {
+				return err
+			}
+			continue
+		}
+		scan, ending, err := pm.present(ctx, &w)
 		if err != nil {
 			return err
 		}
 		if ending != sale.Undecided {
 			return pm.finishUnsent(ctx, ending, endingText(ending))
 		}
-		given = nil
-		var out presented
-		out, err = pm.judgeCode(scan, &document)
-		if err != nil || out.ending != sale.Undecided {
-			scan.Text.Wipe()
-			if err != nil {
-				return err
-			}
-			return pm.finishUnsent(ctx, out.ending, out.why)
-		}
-		if out.refused != "" && last.again(out.mac) {
-			scan.Text.Wipe()
+		if w.offer {
 			continue
 		}
-		if out.refused != "" {
-			scan.Text.Wipe()
-			t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: out.refused})
-			reason, bad = out.refused, bad+1
-			continue
-		}
-		again, err := pm.attempt(ctx, out, scan)
-		scan.Text.Wipe()
-		if err != nil || again == "" {
+		if over, err := pm.takeCode(ctx, &w, scan); over || err != nil {
 			return err
 		}
-		reason, bad = again, bad+1
+		w.deadline = time.Now().Add(t.o.CodeWait)
 	}
+}
+
+// takeCode does with a code what it is good for. It reports whether the payment is over, or
+// in other hands.
+func (pm *payment) takeCode(ctx context.Context, w *waiting, scan scanner.Scan) (over bool, err error) {
+	defer scan.Text.Wipe()
+	out, err := pm.judgeCode(scan, &w.document)
+	switch {
+	case err != nil:
+		return true, err
+	case out.ending != sale.Undecided:
+		return true, pm.finishUnsent(ctx, out.ending, out.why)
+	case out.refused != "":
+		if !w.last.again(out.mac) {
+			pm.t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: out.refused})
+			w.reason, w.bad = out.refused, w.bad+1
+		}
+		return false, nil
+	}
+	again, err := pm.attempt(ctx, out, scan)
+	w.reason, w.bad = again, w.bad+1
+	return again == "", err
 }
 
 // refusal is the code that was refused last. A code that lies under the scanner is read
@@ -133,29 +165,36 @@ func (pm *payment) operatorConfirms(ctx context.Context) (bool, error) {
 	}
 }
 
-// present shows the amount, opens the gate and waits for one code.
-func (pm *payment) present(ctx context.Context, given *secret.Bytes, reason string) (scanner.Scan, sale.Ending, error) {
+// present shows the amount, opens the gate and waits for one code, or for the wish to see
+// one of ours: then w.offer is set.
+func (pm *payment) present(ctx context.Context, w *waiting) (scanner.Scan, sale.Ending, error) {
 	t := pm.t
-	if given != nil {
-		return scanner.Scan{At: time.Now(), Text: given, Source: "pos"}, sale.Undecided, nil
+	if w.ready != nil {
+		scan := *w.ready
+		w.ready = nil
+		return scan, sale.Undecided, nil
 	}
-	kind := ScreenPay
-	if reason != "" {
-		kind = ScreenFresh
+	if !time.Now().Before(w.deadline) {
+		return scanner.Scan{}, sale.EndCancelled, nil
 	}
-	t.show(pm, Screen{Kind: kind, Reason: reason})
+	may := t.mayOffer(pm)
+	t.show(pm, Screen{Kind: waitKind(w.reason), Reason: w.reason, Offer: may})
 	if err := t.o.Scanner.Arm(ctx); err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return scanner.Scan{}, "", errOver
+		case !may || w.noOffer:
+			return scanner.Scan{}, sale.EndNoScanner, nil
 		}
-		return scanner.Scan{}, sale.EndNoScanner, nil
+		w.offer = true
+		return scanner.Scan{}, sale.Undecided, nil
 	}
 	defer t.o.Scanner.Disarm()
 	stopWarming := t.keepWarm(ctx)
 	defer stopWarming()
 	t.emit(Event{Kind: "armed", Payment: pm.record().ID, Amount: pm.record().Amount.String()})
 
-	timer := time.NewTimer(t.o.CodeWait)
+	timer := time.NewTimer(time.Until(w.deadline))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -165,9 +204,22 @@ func (pm *payment) present(ctx context.Context, given *secret.Bytes, reason stri
 		return scanner.Scan{}, sale.EndAborted, nil
 	case <-timer.C:
 		return scanner.Scan{}, sale.EndCancelled, nil
+	case <-pm.offers:
+		w.offer, w.deadline = true, time.Now().Add(t.o.CodeWait)
+		return scanner.Scan{}, sale.Undecided, nil
 	case scan := <-t.o.Scanner.Scans():
 		return scan, sale.Undecided, nil
 	}
+}
+
+// waitKind is the screen on which a customer is asked for a code: what they showed could not
+// be used, or nothing is wrong with what they did.
+func waitKind(reason string) ScreenKind {
+	switch reason {
+	case "", reasonNoOffer, reasonOfferOver:
+		return ScreenPay
+	}
+	return ScreenFresh
 }
 
 // presented is what a scanned code turned out to be.
@@ -217,18 +269,20 @@ func (pm *payment) judgeCode(scan scanner.Scan, document *string) (presented, er
 
 // pick finds the way of a code by what is known of the contracts now.
 func (t *Till) pick(r route.Request) route.Decision {
+	return t.routes.Pick(r, t.reachOf)
+}
+
+// reachOf is what is known of a contract now.
+func (t *Till) reachOf(slot int) route.Health {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
-	return t.routes.Pick(r, func(slot int) route.Health {
-		switch {
-		case t.breaker.Resting(slot, now):
-			return route.Resting
-		case t.down[slot]:
-			return route.Down
-		}
-		return route.Ready
-	})
+	switch {
+	case t.breaker.Resting(slot, time.Now()):
+		return route.Resting
+	case t.down[slot]:
+		return route.Down
+	}
+	return route.Ready
 }
 
 // reasonUsed is the screen's word for a code that was presented before.

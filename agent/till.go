@@ -63,6 +63,10 @@ type Options struct {
 	CodeWait time.Duration
 	// Wall is the wall clock; nil means time.Now.
 	Wall func() time.Time
+	// Offer says when a code of ours is shown for the customer to scan. Empty means OfferAsk.
+	Offer OfferPolicy
+	// OfferContract names the contract whose code is shown where it can be; empty: the first.
+	OfferContract string
 	// PerTry are SaleIDs that use a new TransactionID for every try of one basket; may be nil.
 	PerTry map[string]bool
 }
@@ -113,6 +117,9 @@ func New(o Options) (*Till, error) {
 	if o.CodeWait == 0 {
 		o.CodeWait = 90 * time.Second
 	}
+	if o.Offer == "" {
+		o.Offer = OfferAsk
+	}
 	if o.Wall == nil {
 		o.Wall = time.Now
 	}
@@ -140,9 +147,12 @@ func New(o Options) (*Till, error) {
 		if _, twice := t.contracts[c.Ref.Slot]; twice {
 			return nil, fmt.Errorf("make till: two contracts in slot %d", c.Ref.Slot)
 		}
+		if err := c.checkOffers(); err != nil {
+			return nil, fmt.Errorf("make till: contract %s: %w", c.Ref.Name, err)
+		}
 		t.contracts[c.Ref.Slot] = c
 		t.routes = append(t.routes, route.Row{Slot: c.Ref.Slot, Name: c.Ref.Name, Wallet: c.Ref.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
-			SaleIDs: c.SaleIDs, Aggregator: c.Aggregator})
+			SaleIDs: c.SaleIDs, Aggregator: c.Aggregator, Offers: c.Offers})
 	}
 	if err := t.load(); err != nil {
 		return nil, fmt.Errorf("make till: %w", err)

@@ -24,6 +24,8 @@ type Row struct {
 	SaleIDs []string
 	// Aggregator passes codes on to several wallets. A direct contract goes first.
 	Aggregator bool
+	// Offers says that a code of this contract can be shown to the customer.
+	Offers bool
 }
 
 // Table is the contracts in the order of the configuration.

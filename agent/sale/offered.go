@@ -61,21 +61,25 @@ func (u *Pursuit) nextClosing(c Clock, now time.Time) Step {
 	return at(now, u.LastReverse.Add(c.QueryEvery), DoClose)
 }
 
-// Begin adds a new attempt; what a start-up rebuilds is all that is added otherwise. It fails unless the payment
+// Begin adds a new attempt; what a start-up rebuilds is all that is added otherwise. It fails
+// with a *MoveError unless the payment
 // is to be kept, has not ended, and every earlier attempt is known to have charged nothing: a
 // code is never sent while one that we showed is open, and nothing is paid twice.
 func (p *Payment) Begin(a Attempt) error {
+	illegal := func(why string, from State) error {
+		return fmt.Errorf("begin attempt %d of payment %s: %s: %w", a.N, p.ID, why, &MoveError{Attempt: a.ID, From: from, To: a.State, Intent: p.Intent})
+	}
 	switch {
 	case p.Intent != Keep || p.Ending != Undecided:
-		return fmt.Errorf("begin attempt %d of payment %s: it is %s and %q", a.N, p.ID, p.Intent, p.Ending)
+		return illegal("it is not to be kept, or has ended", Unknown)
 	case a.N != len(p.Attempts)+1 || a.N > MaxAttempts:
-		return fmt.Errorf("begin attempt %d of payment %s: it has %d of at most %d", a.N, p.ID, len(p.Attempts), MaxAttempts)
+		return illegal(fmt.Sprintf("it has %d attempts of at most %d", len(p.Attempts), MaxAttempts), Unknown)
 	case a.State != Sending && a.State != Offered:
-		return fmt.Errorf("begin attempt %d of payment %s: in state %s", a.N, p.ID, a.State)
+		return illegal("no attempt begins in this state", Unknown)
 	}
 	for i := range p.Attempts {
 		if before := &p.Attempts[i]; before.State != Declined && before.State != Closed {
-			return fmt.Errorf("begin attempt %d of payment %s: order %s is %s", a.N, p.ID, before.ID, before.State)
+			return illegal("an earlier one may have charged something", before.State)
 		}
 	}
 	p.Attempts = append(p.Attempts, a)
