@@ -38,7 +38,7 @@ type desk struct {
 
 var (
 	wechatClock = sale.Clock{Answer: 10 * time.Second, FirstQuery: 5 * time.Second, QueryEvery: 5 * time.Second, PayerDeadline: 45 * time.Second,
-		ReverseAfter: 15 * time.Second, CodeLife: time.Minute, NetworkDelay: time.Minute, RetryFirst: time.Second, RetryMost: time.Minute,
+		ReverseAfter: 15 * time.Second, CodeLife: time.Minute, OfferLife: 90 * time.Second, NetworkDelay: time.Minute, RetryFirst: time.Second, RetryMost: time.Minute,
 		RetryFor: time.Hour, RetrySlow: 15 * time.Minute, Window: 7 * 24 * time.Hour, WindowMargin: time.Hour}
 	alipayClock = func() sale.Clock {
 		c := wechatClock

@@ -192,6 +192,7 @@ type wallet struct {
 	reverses int
 	queries  []time.Time
 	reversed []time.Time
+	closes   []time.Time
 	down     bool // not reachable: nothing is sent
 	lost     bool // packets vanish: everything takes its whole time
 
@@ -199,6 +200,8 @@ type wallet struct {
 	onPay     func(o *order) (sale.Answer, bool) // false: go on normally
 	onQuery   func(o *order) (sale.Answer, bool)
 	onReverse func(o *order) (sale.Answer, bool)
+	onOffer   func(o *order) (sale.Offer, bool)
+	onClose   func(o *order) (sale.Answer, bool)
 }
 
 type order struct {
@@ -207,6 +210,7 @@ type order struct {
 	exists            bool
 	charged, refunded int64
 	closed            bool
+	ends              time.Time // of an offered order
 }
 
 func newWallet(ref sale.ContractRef) *wallet {
@@ -302,6 +306,10 @@ func (w *wallet) Reverse(_ context.Context, a sale.Attempt) (sale.Answer, error)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reversed = append(w.reversed, time.Now())
+	if w.lost {
+		w.await(func() { time.Sleep(10 * time.Second) })
+		return sale.Answer{Cause: "no answer in 10s"}, nil
+	}
 	if w.down {
 		return sale.Answer{Cause: "connection refused"}, nil
 	}

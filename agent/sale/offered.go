@@ -40,6 +40,10 @@ func (u *Pursuit) nextOffered(a *Attempt, intent Intent, c Clock, now time.Time)
 // nextClosing alternates close and query. A close that was accepted proves nothing, and one
 // that did not take is repeated.
 func (u *Pursuit) nextClosing(c Clock, now time.Time) Step {
+	pause := u.backoff(c, now)
+	if now.Before(u.Deadline) {
+		pause = min(pause, c.QueryEvery) // a customer waits
+	}
 	if u.ReverseAccepted.IsZero() {
 		if u.LastReverse.IsZero() {
 			return Step{Do: DoClose}
@@ -47,11 +51,11 @@ func (u *Pursuit) nextClosing(c Clock, now time.Time) Step {
 		if u.LastQuery.Before(u.LastReverse) {
 			return Step{Do: DoQuery}
 		}
-		return at(now, u.LastReverse.Add(u.backoff(c, now)), DoClose)
+		return at(now, u.LastReverse.Add(pause), DoClose)
 	}
 	if u.Said.Before(u.ReverseAccepted) || u.Word == EvNone {
 		if u.Failures > 0 && !u.LastQuery.Before(u.ReverseAccepted) {
-			return at(now, u.LastQuery.Add(u.backoff(c, now)), DoQuery)
+			return at(now, u.LastQuery.Add(pause), DoQuery)
 		}
 		return Step{Do: DoQuery}
 	}
