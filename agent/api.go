@@ -94,8 +94,8 @@ type Screen struct {
 	Amount   string        `json:"amount,omitempty"` // decimal, "12.80"
 	Currency sale.Currency `json:"currency,omitempty"`
 	Scheme   string        `json:"scheme,omitempty"` // the wallet, once known
-	// Reason is a sale.Ending, a paycode reason ("goods-code", "merchant-code", ...), or one
-	// of the words beside ScreenClosed.
+	// Reason is a sale.Ending, a paycode reason ("goods-code", "merchant-code", ...), an
+	// OfferReason, or one of the words beside ScreenClosed.
 	Reason  string `json:"reason,omitempty"`
 	Payment string `json:"payment,omitempty"`
 	// Offer is set while the customer may ask for a code of ours: Till.Offer.

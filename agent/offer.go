@@ -25,13 +25,15 @@ const (
 // the customer's own.
 const maxOffers = 3
 
-// What the screen says of an offer, beside the reasons for a code that cannot be used.
+// OfferReason is what the screen says of a code of ours, in Screen.Reason.
+type OfferReason string
+
 const (
-	reasonOfferComes = "offer-comes" // our code is being made
-	reasonNoOffer    = "no-offer"    // our code could not be made: show yours
-	reasonOfferOver  = "offer-over"  // our code is closed: show yours, or ask for another
-	reasonOfferStays = "offer-stays" // your code was read, but ours was not closed in time: show a fresh one
-	reasonCodeRead   = "code-read"   // your code was read: ours is being closed first
+	OfferComes OfferReason = "offer-comes" // it is being made
+	OfferNone  OfferReason = "no-offer"    // it could not be made: show yours
+	OfferOver  OfferReason = "offer-over"  // it is closed: show yours, or ask for another
+	OfferStays OfferReason = "offer-stays" // it was not closed while your own code was fresh: show a fresh one
+	OfferCode  OfferReason = "code-read"   // your own code was read: ours is being closed first
 )
 
 // ErrNoOffer is why no code of ours can be shown now.
@@ -58,7 +60,7 @@ func (t *Till) Offer(payment string) error {
 	t.mu.Lock()
 	pm := t.payments[payment]
 	waits := pm != nil && t.lane == pm && pm.p.Ending == sale.Undecided && pm.screen.Code == "" &&
-		(pm.screen.Kind == ScreenPay || pm.screen.Kind == ScreenFresh) && pm.screen.Reason != reasonOfferComes
+		(pm.screen.Kind == ScreenPay || pm.screen.Kind == ScreenFresh) && pm.screen.Reason != string(OfferComes)
 	t.mu.Unlock()
 	switch {
 	case pm == nil:
@@ -124,7 +126,7 @@ func (pm *payment) offer(ctx context.Context, w *waiting) (over bool, err error)
 	p := pm.record()
 	d := t.pickOffer(pm.offerRequest(p))
 	if !d.OK || !t.mayOffer(pm) {
-		w.reason, w.noOffer = reasonNoOffer, true
+		w.reason, w.noOffer = string(OfferNone), true
 		return false, nil
 	}
 	c, n := t.contracts[d.Slot], len(p.Attempts)+1

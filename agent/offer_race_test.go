@@ -260,11 +260,11 @@ func TestOfferOdd(t *testing.T) {
 		d.want(reply, sale.EndCancelled, 2*time.Minute)
 		d.wantNet(d.wechat, 0)
 	})
-	offering(t, "away for a week: a person must decide", func(t *testing.T, d *desk) {
+	offeringWith(t, "away past the wallet's window: a person must decide", func(o *agent.Options) { o.Contracts[0].Clock.Window = 3 * time.Hour }, func(t *testing.T, d *desk) {
 		reply := d.ask("1", "A", 100)
 		d.offer()
 		d.wechat.set(func() { d.wechat.lost = true })
-		d.quiet(reply, 8*24*time.Hour)
+		d.quiet(reply, 4*time.Hour)
 		d.wantState(d.only().ID, sale.Manual)
 		d.wantAlarm("manual")
 	})

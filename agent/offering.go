@@ -25,9 +25,9 @@ type offering struct {
 	from time.Time       // when it left
 	back <-chan struct{} // closed when the network came back since
 
-	heldUntil time.Time // how long the customer's own code in w.ready is worth waiting with
-	reason    string    // what the customer is told once the code is closed
-	note      string    // what the customer is told beside the code
+	heldUntil time.Time   // how long the customer's own code in w.ready is worth waiting with
+	reason    OfferReason // what the customer is told once the code is closed
+	note      string      // what the customer is told beside the code
 }
 
 type offerReply struct {
@@ -72,12 +72,12 @@ func (o *offering) step(ctx context.Context) (next time.Time, v verdict, err err
 		if now.Before(ends) {
 			next = ends
 		} else {
-			o.takeAway(reasonOfferOver)
+			o.takeAway(OfferOver)
 		}
 	}
 	if !o.heldUntil.IsZero() && !now.Before(o.heldUntil) {
 		o.dropHeld()
-		o.reason = reasonOfferStays
+		o.reason = OfferStays
 	}
 	if !o.heldUntil.IsZero() {
 		next = earlier(next, o.heldUntil)
@@ -218,7 +218,7 @@ func (o *offering) made(ctx context.Context, ev sale.Event, r offerReply) (verdi
 	undone := pm.record().Intent == sale.Undo
 	switch {
 	case ev == sale.EvDeclined || ev == sale.EvNotSent:
-		o.w.noOffer, o.reason = true, reasonNoOffer
+		o.w.noOffer, o.reason = true, OfferNone
 		if undone {
 			o.dropHeld()
 			return inOtherHands, pm.finishUndone(ctx, move(sale.Closed, ev, noteAnswer(r.ans)))
@@ -234,7 +234,7 @@ func (o *offering) made(ctx context.Context, ev sale.Event, r offerReply) (verdi
 	case ev != sale.EvAccepted || r.code == "":
 		// It may exist all the same.
 		o.w.noOffer = true
-		o.takeAway(reasonNoOffer)
+		o.takeAway(OfferNone)
 		return o.odd(ctx, ev, r.ans)
 	case o.u.Away.IsZero():
 		o.code = r.code
@@ -309,7 +309,7 @@ func (o *offering) abort(ctx context.Context, ask abortAsk) (verdict, error) {
 }
 
 // takeAway takes the code off the screen, for good.
-func (o *offering) takeAway(reason string) {
+func (o *offering) takeAway(reason OfferReason) {
 	if !o.u.Away.IsZero() {
 		return
 	}
@@ -332,7 +332,7 @@ func (o *offering) close(ctx context.Context, ev sale.Event, note func(*sale.Att
 	if err := o.pm.mustSave(ctx, move(sale.Closed, ev, note)); err != nil {
 		return inOtherHands, err
 	}
-	o.w.reason = o.reason
+	o.w.reason = string(o.reason)
 	return closed, nil
 }
 
@@ -363,11 +363,11 @@ func (o *offering) paint() {
 	case !o.u.Away.IsZero() && o.u.Failures > 0:
 		s = Screen{Kind: ScreenDoubt}
 	case o.w.ready != nil:
-		s = Screen{Kind: ScreenClosing, Reason: reasonCodeRead}
+		s = Screen{Kind: ScreenClosing, Reason: string(OfferCode)}
 	case !o.u.Away.IsZero():
-		s = Screen{Kind: ScreenClosing, Reason: o.reason}
+		s = Screen{Kind: ScreenClosing, Reason: string(o.reason)}
 	case o.code == "":
-		s.Reason = reasonOfferComes
+		s.Reason = string(OfferComes)
 	default:
 		s.CodeEnds = o.u.From.Add(pm.last().OfferLife)
 	}

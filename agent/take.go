@@ -216,7 +216,7 @@ func (pm *payment) present(ctx context.Context, w *waiting) (scanner.Scan, sale.
 // be used, or nothing is wrong with what they did.
 func waitKind(reason string) ScreenKind {
 	switch reason {
-	case "", reasonNoOffer, reasonOfferOver:
+	case "", string(OfferNone), string(OfferOver):
 		return ScreenPay
 	}
 	return ScreenFresh

@@ -30,12 +30,17 @@ func everyScreen(t *testing.T) []agent.Screen {
 		{Kind: agent.ScreenDoubt, Amount: "12.80", Currency: "CNY", Scheme: "wechatpay"},
 		{Kind: agent.ScreenUndoing, Amount: "1234567.89", Currency: "CNY"},
 		{Kind: agent.ScreenPaid, Amount: "12.80", Currency: "CNY", Scheme: "unionpay"},
+		{Kind: agent.ScreenClosing, Amount: "12.80", Currency: "CNY"},
 	}
 	for _, r := range reasonsOfCodes(t) {
 		out = append(out, agent.Screen{Kind: agent.ScreenFresh, Reason: r, Amount: "12.80", Currency: "CNY"})
 	}
 	for _, r := range constants(t, "../sale", "Ending") {
 		out = append(out, agent.Screen{Kind: agent.ScreenNotPaid, Reason: r, Amount: "12.80", Currency: "CNY"})
+	}
+	for _, r := range constants(t, "..", "OfferReason") {
+		out = append(out, agent.Screen{Kind: agent.ScreenPay, Reason: r, Amount: "12.80", Currency: "CNY"},
+			agent.Screen{Kind: agent.ScreenClosing, Reason: r, Amount: "12.80", Currency: "CNY"})
 	}
 	for _, r := range closingCauses(t) {
 		out = append(out, agent.Screen{Kind: agent.ScreenClosed, Reason: r})

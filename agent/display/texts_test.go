@@ -113,7 +113,7 @@ func TestTexts(t *testing.T) {
 	for _, k := range []agent.ScreenKind{agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed} {
 		want["reason.any."+string(k)] = true
 	}
-	for _, words := range [][]string{constants(t, "../sale", "Ending"), reasonsOfCodes(t), closingCauses(t)} {
+	for _, words := range [][]string{constants(t, "../sale", "Ending"), reasonsOfCodes(t), closingCauses(t), constants(t, "..", "OfferReason")} {
 		for _, w := range words {
 			want["reason."+w] = true
 		}

@@ -53,6 +53,10 @@ func wordsFor(sc agent.Screen, lang string) words {
 	case agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed:
 		w.Note = w.Detail
 		w.Detail = reason(sc.Reason, sc.Kind, lang)
+	case agent.ScreenPay, agent.ScreenClosing:
+		if sc.Reason != "" {
+			w.Note = reason(sc.Reason, agent.ScreenFresh, lang)
+		}
 	case agent.ScreenPaid, agent.ScreenConfirm, agent.ScreenSending:
 		w.Note = scheme(sc.Scheme, lang)
 	}

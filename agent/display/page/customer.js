@@ -7,7 +7,7 @@
   const marks = {
     starting: "wait", connecting: "wait", idle: "idle", operator: "person", pay: "pay", fresh: "fresh",
     sending: "wait", confirm: "phone", doubt: "stop", undoing: "stop", paid: "yes", "not-paid": "no",
-    closed: "closed", lost: "lost",
+    closing: "wait", closed: "closed", lost: "lost",
   };
 
   function show(kind, words) {
