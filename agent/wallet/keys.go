@@ -125,7 +125,8 @@ func AppendSignature(dst []byte, signer crypto.Signer, message []byte) ([]byte, 
 // Verify checks a base64 signature over message with the key that id names, or with every
 // key when id is empty. Serial numbers are compared without case.
 func Verify(keys []WalletKey, id string, message []byte, signature string) error {
-	sig, err := base64.StdEncoding.DecodeString(signature)
+	// Strict: one signature has one text, so that no bit of an answer can change unnoticed.
+	sig, err := base64.StdEncoding.Strict().DecodeString(signature)
 	if err != nil || len(sig) == 0 {
 		return ErrSignature
 	}

@@ -5,7 +5,7 @@ import "strconv"
 // AppendHead appends the request line and header of an HTTP/1.1 request to host with a body
 // of length bytes, up to and with the empty line. lines are whole header lines without line
 // end; they must hold no line end themselves.
-func AppendHead(dst []byte, method, target, host string, length int, lines ...string) []byte {
+func AppendHead[T ~string | ~[]byte](dst []byte, method string, target T, host string, length int, lines ...string) []byte {
 	dst = append(dst, method...)
 	dst = append(dst, ' ')
 	dst = append(dst, target...)

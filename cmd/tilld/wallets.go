@@ -36,9 +36,11 @@ func wallets() []walletRow {
 			Hosts:      []string{"openapi.alipay.com"},
 			Schemes:    alipay.Schemes(),
 			Currencies: []sale.Currency{"CNY"},
-			Settings:   []string{"app_id", "seller_id"},
+			Settings:   []string{"app_id", "seller_id", "sys_service_provider_id"},
+			Offers:     true,
+			Secret:     config.Optional, // a service provider's app_auth_token
 		}, alipay.Clock, func(m map[string]string) alipay.Settings {
-			return alipay.Settings{AppID: m["app_id"], SellerID: m["seller_id"]}
+			return alipay.Settings{AppID: m["app_id"], SellerID: m["seller_id"], ServiceProviderID: m["sys_service_provider_id"]}
 		}, func(cfg wallet.Config, s alipay.Settings) (agent.Wallet, error) { return alipay.New(cfg, s) }),
 
 		bind(config.Wallet{

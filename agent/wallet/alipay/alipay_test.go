@@ -69,16 +69,25 @@ func TestVectors(t *testing.T) {
 }
 
 func testClient(t testing.TB) *Client {
+	return newClient(t, "", Settings{AppID: "2021000000000001", SellerID: "2088102147948060"})
+}
+
+// newClient has a service provider's token where token is not empty.
+func newClient(t testing.TB, token string, s Settings) *Client {
 	t.Helper()
 	set := load(t)
+	keys := wallet.Keys{Signer: set.Key, ID: "k", Wallet: []wallet.WalletKey{{Public: set.Key.Public()}}}
+	if token != "" {
+		keys.Secret = secret.New([]byte(token))
+	}
 	c, err := New(wallet.Config{
 		Ref:  sale.ContractRef{Name: "test", Endpoint: "https://openapi.alipay.com"},
-		Ring: wallet.NewRing(wallet.Keys{Signer: set.Key, ID: "k", Wallet: []wallet.WalletKey{{Public: set.Key.Public()}}}),
+		Ring: wallet.NewRing(keys),
 		Terminal: terminal.Info{DeviceType: "10", Serial: "000158000000000", AppVersion: "1.0.0", NetworkLicense: "P3100",
 			Location: "+31.23/+121.47", StoreID: "S-1", StoreName: "街角便利店"},
 		Clock: Clock(),
 		Now:   func() time.Time { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) },
-	}, Settings{AppID: "2021000000000001", SellerID: "2088102147948060"})
+	}, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,57 +100,70 @@ func credential() sale.Credential {
 	return sale.Credential{Code: secret.New([]byte("287634438256643941")), Factor: secret.New([]byte("643941"))}
 }
 
+// requests is the biz_content of every method.
+func requests(c *Client) map[string][]byte {
+	shown := attempt
+	shown.OfferLife = 90 * time.Second
+	refund := sale.Refund{ID: attempt.ID + "R0123456789AB", Amount: sale.Amount{Minor: 300, Currency: "CNY", Exponent: 2}}
+	return map[string][]byte{
+		methodPay:         c.payBiz(attempt, credential()),
+		methodQuery:       orderBiz(attempt),
+		methodCancel:      orderBiz(attempt),
+		methodPrecreate:   c.offerBiz(shown),
+		methodClose:       orderBiz(attempt),
+		methodRefund:      c.refundBiz(attempt, refund),
+		methodRefundQuery: refundQueryBiz(attempt, refund),
+	}
+}
+
 func TestGoldenRequests(t *testing.T) {
-	c := testClient(t)
-	for method, biz := range map[string][]byte{
-		methodPay:    c.payBiz(attempt, credential()),
-		methodQuery:  orderBiz(attempt),
-		methodCancel: orderBiz(attempt),
-	} {
-		if !json.Valid(biz) {
-			t.Errorf("%s: biz_content is no JSON: %s", method, biz)
+	provider := newClient(t, "202611BB3aa6afb8ed11400f8d22ad5b94ccae36",
+		Settings{AppID: "2021000000000001", SellerID: "2088102147948060", ServiceProviderID: "2088511833207846"})
+	for prefix, c := range map[string]*Client{"": testClient(t), "provider-": provider} {
+		for method, biz := range requests(c) {
+			if !json.Valid(biz) {
+				t.Errorf("%s: biz_content is no JSON: %s", method, biz)
+			}
+			got, err := c.request(method, biz)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "testdata/"+prefix+method+".http", got)
 		}
-		got, err := c.request(method, biz)
-		if err != nil {
-			t.Fatal(err)
-		}
-		golden(t, "testdata/"+method+".http", got)
 	}
 }
 
 // The signature of every request covers its parameters as they arrive.
 func TestRequestsVerify(t *testing.T) {
-	c := testClient(t)
-	for _, method := range []string{methodPay, methodQuery, methodCancel} {
-		biz := orderBiz(attempt)
-		if method == methodPay {
-			biz = c.payBiz(attempt, credential())
-		}
-		wire, err := c.request(method, biz)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		params := map[string]string{"biz_content": form.Get("biz_content")}
-		for k, v := range r.URL.Query() {
-			params[k] = v[0]
-		}
-		if params["method"] != method || params["timestamp"] != "2026-11-22 18:00:00" || params["biz_content"] != string(biz) {
-			t.Errorf("%s: parameters %v", method, params)
-		}
-		if err := wallet.Verify(c.cfg.Ring.Keys().Wallet, "", appendSigned(nil, params), params["sign"]); err != nil {
-			t.Errorf("%s: %v", method, err)
+	for _, token := range []string{"", "202611BB3aa6afb8ed11400f8d22ad5b94ccae36"} {
+		c := newClient(t, token, Settings{AppID: "2021000000000001"})
+		for method, biz := range requests(c) {
+			wire, err := c.request(method, biz)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			form, err := url.ParseQuery(string(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			params := map[string]string{"biz_content": form.Get("biz_content")}
+			for k, v := range r.URL.Query() {
+				params[k] = v[0]
+			}
+			if params["method"] != method || params["timestamp"] != "2026-11-22 18:00:00" || params["biz_content"] != string(biz) || params["app_auth_token"] != token {
+				t.Errorf("%s: parameters %v", method, params)
+			}
+			if err := wallet.Verify(c.cfg.Ring.Keys().Wallet, "", appendSigned(nil, params), params["sign"]); err != nil {
+				t.Errorf("%s: %v", method, err)
+			}
 		}
 	}
 }
@@ -195,6 +217,18 @@ func TestClosedLists(t *testing.T) {
 		{sale.OpReverse, 200, `{"code":"10000","retry_flag":"N","action":"close"}`, sale.OutUnknown},
 		{sale.OpReverse, 200, `{"code":"20000"}`, sale.OutRetry},
 		{sale.OpReverse, 200, `{"code":"40004","sub_code":"ACQ.INVALID_PARAMETER"}`, sale.OutUnknown},
+		{sale.OpReverse, 200, `{"code":"40004","sub_code":"ACQ.REASON_TRADE_REFUND_FEE_ERR"}`, sale.OutUnknown},
+		{sale.OpClose, 200, `{"code":"10000","out_trade_no":"A"}`, sale.OutAccepted},
+		{sale.OpClose, 200, `{"code":"10000"}`, sale.OutUnknown},
+		{sale.OpClose, 200, `{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST"}`, sale.OutNotFound},
+		{sale.OpClose, 200, `{"code":"40004","sub_code":"ACQ.TRADE_STATUS_ERROR"}`, sale.OutUnknown},
+		{sale.OpClose, 200, `{"code":"20000"}`, sale.OutUnknown},
+		{sale.OpOffer, 200, `{"code":"10000","out_trade_no":"A"}`, sale.OutAccepted},
+		{sale.OpOffer, 200, `{"code":"10000"}`, sale.OutUnknown},
+		{sale.OpOffer, 200, `{"code":"20000"}`, sale.OutUnknown},
+		{sale.OpOffer, 200, `{"code":"40004","sub_code":"ACQ.SYSTEM_ERROR"}`, sale.OutUnknown},
+		{sale.OpOffer, 200, `{"code":"40004","sub_code":"ACQ.ACCESS_FORBIDDEN"}`, sale.OutDeclined},
+		{sale.OpOffer, 200, `{"code":"40004","sub_code":"ACQ.TRADE_HAS_SUCCESS"}`, sale.OutDuplicate},
 	} {
 		got := read(c.op, c.status, []byte(c.inner))
 		if got.Outcome != c.want || !got.Signed || got.Outcome == sale.OutUnknown && got.Cause == "" {
@@ -239,15 +273,28 @@ func FuzzOpenAndRead(f *testing.F) {
 			f.Add([]byte(v.Input.Raw))
 		}
 	}
+	for _, inner := range refundAnswers {
+		f.Add([]byte(inner.inner))
+	}
+	f.Add([]byte(`{"code":"10000","out_trade_no":"A","qr_code":"https://qr.alipay.com/bavh4wjlxf12tper3a"}`))
 	keys := []wallet.WalletKey{{Public: set.Key.Public()}}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		inner, err := open(keys, methodPay, raw)
 		if err == nil && !bytes.Contains(raw, inner) {
 			t.Error("the verified bytes are not those received")
 		}
-		for _, op := range []sale.Op{sale.OpPay, sale.OpQuery, sale.OpReverse} {
+		for _, op := range []sale.Op{sale.OpPay, sale.OpQuery, sale.OpReverse, sale.OpOffer, sale.OpClose} {
 			ans := read(op, 200, raw)
 			if ans.Outcome == sale.OutPaid && ans.Order == "" || ans.Outcome == sale.OutUnknown && ans.Cause == "" {
+				t.Errorf("%s: %+v", op, ans)
+			}
+		}
+		if o := readOffer(200, raw); (o.Code != "") != (o.Outcome == sale.OutAccepted) || o.Outcome == sale.OutUnknown && o.Cause == "" {
+			t.Errorf("offer: %+v", o)
+		}
+		for _, op := range []sale.Op{sale.OpRefund, sale.OpQueryRefund} {
+			ans := readRefund(op, 200, raw, attempt.Amount)
+			if ans.Outcome == sale.RefOutDone && ans.Order == "" || ans.Outcome == sale.RefOutUnknown && ans.Cause == "" {
 				t.Errorf("%s: %+v", op, ans)
 			}
 		}

@@ -25,6 +25,16 @@ type reply struct {
 	Action      string `json:"action"`
 	// TransCurrency is set where an order is not in yuan.
 	TransCurrency string `json:"trans_currency"`
+	// SellerID is documented for answers of other products (alipay.trade.app.pay); where one
+	// comes, it must be ours.
+	SellerID string `json:"seller_id"`
+	QRCode   string `json:"qr_code"`
+
+	OutRequestNo string `json:"out_request_no"`
+	FundChange   string `json:"fund_change"`   // whether this very request moved money
+	RefundFee    string `json:"refund_fee"`    // all that was given back of the order so far
+	RefundAmount string `json:"refund_amount"` // of the refund that is asked about
+	RefundStatus string `json:"refund_status"`
 }
 
 // Codes of the gateway.
@@ -86,16 +96,13 @@ func read(op sale.Op, status int, inner []byte) sale.Answer {
 		ans.Cause = fmt.Sprintf("status %d: the answer's fields are not what they should be", status)
 		return ans
 	}
-	ans.Order = in.OutTradeNo
+	ans.Order, ans.SubMerchant = in.OutTradeNo, wallet.CleanID(in.SellerID)
 	ans.WalletTransaction = wallet.CleanID(in.TradeNo)
 	ans.PaidAt = wallet.CleanID(in.GmtPayment)
 	if ans.PaidAt == "" {
 		ans.PaidAt = wallet.CleanID(in.SendPayDate)
 	}
-	ans.Code, ans.Text = wallet.CleanCode(in.Code), wallet.CleanText(in.Msg)
-	if in.SubCode != "" {
-		ans.Code, ans.Text = wallet.CleanCode(in.SubCode), wallet.CleanText(in.SubMsg)
-	}
+	ans.Code, ans.Text = in.words()
 	total(&ans, in)
 	if status != 200 {
 		ans.Cause = fmt.Sprintf("status %d settles nothing", status)
@@ -108,11 +115,23 @@ func read(op sale.Op, status int, inner []byte) sale.Answer {
 		stated(&ans, in)
 	case sale.OpReverse:
 		cancelled(&ans, in)
+	case sale.OpOffer:
+		offered(&ans, in)
+	case sale.OpClose:
+		closed(&ans, in)
 	}
 	if ans.Outcome == sale.OutUnknown && ans.Cause == "" {
 		ans.Cause = "code " + wallet.CleanCode(in.Code) + " " + ans.Code + " settles nothing"
 	}
 	return ans
+}
+
+// words are the code and the text of the more precise of the two levels.
+func (in reply) words() (code, text string) {
+	if in.SubCode != "" {
+		return wallet.CleanCode(in.SubCode), wallet.CleanText(in.SubMsg)
+	}
+	return wallet.CleanCode(in.Code), wallet.CleanText(in.Msg)
 }
 
 // total reads the order's total. A number that cannot be read stays absent: an answer that

@@ -13,9 +13,13 @@ import (
 )
 
 const (
-	methodPay    = "alipay.trade.pay"
-	methodQuery  = "alipay.trade.query"
-	methodCancel = "alipay.trade.cancel"
+	methodPay         = "alipay.trade.pay"
+	methodQuery       = "alipay.trade.query"
+	methodCancel      = "alipay.trade.cancel"
+	methodPrecreate   = "alipay.trade.precreate"
+	methodClose       = "alipay.trade.close"
+	methodRefund      = "alipay.trade.refund"
+	methodRefundQuery = "alipay.trade.fastpay.refund.query"
 
 	gateway = "/gateway.do"
 )
@@ -23,21 +27,29 @@ const (
 // shanghai is the zone of the timestamp parameter; China has had no summer time since 1991.
 var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
 
+// timeForm is how the gateway writes times.
+const timeForm = "2006-01-02 15:04:05"
+
+var methods = []string{methodPay, methodQuery, methodCancel, methodPrecreate, methodClose, methodRefund, methodRefundQuery, methodBill}
+
 // Client is one contract with Alipay. It is safe for concurrent use.
 type Client struct {
-	cfg  wallet.Config
-	link *wallet.Link
+	cfg    wallet.Config
+	link   *wallet.Link
+	seller string // the account that must be paid, or empty
 
 	// What never changes of a request, made once. For each method: the signed text before
 	// and after biz_content, and the query before and after the timestamp.
-	payHead, payTail []byte // biz_content around order, code and amount
-	signedHead       []byte // app_id=...&biz_content=
-	texts            map[string]texts
+	subject    []byte // ,"subject":"..."
+	place      []byte // where the order was made, without the closing brace
+	payee      []byte // who is paid, and through whom
+	signedHead []byte // app_id=...&biz_content=
+	texts      map[string]texts
 }
 
 // texts are the constant parts of one method's request. The parameters are sorted by name,
-// as the signature wants them: app_id, biz_content, charset, format, method, sign_type,
-// timestamp, version.
+// as the signature wants them: app_auth_token, app_id, biz_content, charset, format, method,
+// sign_type, timestamp, version.
 type texts struct {
 	signed []byte // &charset=...&timestamp=
 	query  []byte // /gateway.do?app_id=...&timestamp=
@@ -55,17 +67,17 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, link: link, texts: map[string]texts{}}
+	c := &Client{cfg: cfg, link: link, seller: s.SellerID, texts: map[string]texts{}}
 	c.signedHead = []byte("app_id=" + s.AppID + "&biz_content=")
-	for _, method := range []string{methodPay, methodQuery, methodCancel, methodBill} {
+	for _, method := range methods {
 		c.texts[method] = texts{
 			signed: []byte("&charset=utf-8&format=JSON&method=" + method + "&sign_type=RSA2&timestamp="),
 			query: []byte(gateway + "?app_id=" + s.AppID + "&charset=utf-8&format=JSON&method=" + method +
 				"&sign_type=RSA2&version=1.0&timestamp="),
 		}
 	}
-	c.payHead = []byte(`","scene":"bar_code","subject":` + quote(subject(cfg.Terminal)) + `,"auth_code":`)
-	c.payTail = place(cfg.Terminal, s)
+	c.subject = wallet.AppendJSON([]byte(`,"subject":`), subject(cfg.Terminal))
+	c.place, c.payee = place(cfg.Terminal), payee(s)
 	return c, nil
 }
 
@@ -78,10 +90,9 @@ func subject(t terminal.Info) string {
 	return string(name[:min(len(name), 80)])
 }
 
-// place is the terminal information: which till of which shop, from the amount's end to the
-// end of biz_content. terminal_id takes 32 characters; of a longer serial number the end
-// tells terminals apart.
-func place(t terminal.Info, s Settings) []byte {
+// place is the terminal information: which till of which shop. terminal_id takes 32
+// characters; of a longer serial number the end tells terminals apart.
+func place(t terminal.Info) []byte {
 	serial := t.Serial
 	if len(serial) > 32 {
 		serial = serial[len(serial)-32:]
@@ -90,13 +101,20 @@ func place(t terminal.Info, s Settings) []byte {
 	if t.StoreID != "" {
 		b = wallet.AppendJSON(append(b, `,"store_id":`...), t.StoreID)
 	}
+	return b
+}
+
+// payee is the account that a new order is for, and the service provider that earns from it.
+func payee(s Settings) (b []byte) {
 	if s.SellerID != "" {
 		b = wallet.AppendJSON(append(b, `,"seller_id":`...), s.SellerID)
 	}
-	return append(b, '}')
+	if s.ServiceProviderID != "" {
+		b = wallet.AppendJSON(append(b, `,"extend_params":{"sys_service_provider_id":`...), s.ServiceProviderID)
+		b = append(b, '}')
+	}
+	return b
 }
-
-func quote(s string) string { return string(wallet.AppendJSON(nil, s)) }
 
 // Pay implements agent.Wallet.
 func (c *Client) Pay(ctx context.Context, a sale.Attempt, code sale.Credential) (sale.Answer, error) {
@@ -127,18 +145,30 @@ func (c *Client) Prepare(ctx context.Context, a sale.Attempt, code sale.Credenti
 // payBiz is a payment's biz_content. The caller wipes it.
 func (c *Client) payBiz(a sale.Attempt, code sale.Credential) []byte {
 	// Large enough to be never moved: what append leaves behind would not be wiped.
-	biz := make([]byte, 0, 256+len(c.payHead)+len(c.payTail))
+	biz := make([]byte, 0, 256+len(c.subject)+len(c.place)+len(c.payee))
 	biz = append(biz, `{"out_trade_no":"`...)
 	biz = append(biz, a.ID...)
-	biz = append(biz, c.payHead...)
+	biz = append(biz, `","scene":"bar_code"`...)
+	biz = append(biz, c.subject...)
+	biz = append(biz, `,"auth_code":`...)
 	biz = wallet.AppendJSON(biz, code.Code.Reveal())
+	return c.appendOrder(biz, a)
+}
+
+// appendOrder ends the biz_content of a new order: how much, where and for whom.
+func (c *Client) appendOrder(biz []byte, a sale.Attempt) []byte {
 	biz = append(biz, `,"total_amount":"`...)
 	biz = append(biz, a.Amount.Decimal()...)
 	biz = append(biz, '"')
-	return append(biz, c.payTail...)
+	biz = append(biz, c.place...)
+	biz = append(biz, c.payee...)
+	return append(biz, '}')
 }
 
-func orderBiz(a sale.Attempt) []byte { return []byte(`{"out_trade_no":"` + a.ID + `"}`) }
+// orderOf begins a biz_content about an order that was made before.
+func orderOf(a sale.Attempt) []byte { return []byte(`{"out_trade_no":"` + a.ID + `"`) }
+
+func orderBiz(a sale.Attempt) []byte { return append(orderOf(a), '}') }
 
 // Query implements agent.Wallet.
 func (c *Client) Query(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
@@ -166,27 +196,66 @@ func (c *Client) ask(ctx context.Context, op sale.Op, method string, a sale.Atte
 
 // send hands a request over, once, and wipes it.
 func (c *Client) send(ctx context.Context, op sale.Op, method string, a sale.Attempt, request []byte) (sale.Answer, error) {
+	r, err := c.exchange(ctx, method, request)
+	if err != nil {
+		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
+	}
+	if r.cause != "" {
+		return sale.Answer{NotSent: r.notSent, Cause: r.cause}, nil
+	}
+	return c.bound(read(op, r.status, r.inner)), nil
+}
+
+// bound keeps the account that an answer names where the contract names one: what was paid
+// to another is then foreign.
+func (c *Client) bound(ans sale.Answer) sale.Answer {
+	if c.seller == "" {
+		ans.SubMerchant = ""
+	}
+	return ans
+}
+
+// answer is the verified inner object of an answer, or the cause why there is none.
+type answer struct {
+	status  int
+	inner   []byte
+	notSent bool
+	cause   string
+}
+
+// exchange hands a request over, once, wipes it, and verifies the answer. An error says that
+// the context was over and nothing was sent.
+func (c *Client) exchange(ctx context.Context, method string, request []byte) (answer, error) {
 	defer secret.Zero(request[:cap(request)])
 	if err := ctx.Err(); err != nil {
-		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
+		return answer{}, err
 	}
 	r := c.link.Do(ctx, http.MethodPost, request)
 	if r.Cause != "" {
-		return sale.Answer{NotSent: r.NotSent, Cause: r.Cause}, nil
+		return answer{notSent: r.NotSent, cause: r.Cause}, nil
 	}
 	inner, err := open(c.cfg.Ring.Keys().Wallet, method, r.Body)
 	if err != nil {
-		return sale.Answer{Cause: fmt.Sprintf("status %d: %v", r.Status, err)}, nil
+		return answer{cause: fmt.Sprintf("status %d: %v", r.Status, err)}, nil
 	}
-	return read(op, r.Status, inner), nil
+	return answer{status: r.Status, inner: inner}, nil
 }
 
 // request signs and writes one whole HTTP message.
 func (c *Client) request(method string, biz []byte) ([]byte, error) {
-	timestamp := c.cfg.Time().In(shanghai).Format("2006-01-02 15:04:05")
+	timestamp := c.cfg.Time().In(shanghai).Format(timeForm)
 	t := c.texts[method]
+	// The merchant's permission for a service provider. Whoever has it and the app's key can
+	// trade for the merchant.
+	keys := c.cfg.Ring.Keys()
+	token := keys.Secret.Reveal()
 
-	message := make([]byte, 0, len(c.signedHead)+len(biz)+len(t.signed)+len(timestamp)+16)
+	message := make([]byte, 0, len(c.signedHead)+len(biz)+len(t.signed)+len(timestamp)+len(token)+64)
+	if len(token) > 0 {
+		message = append(message, "app_auth_token="...)
+		message = append(message, token...)
+		message = append(message, '&')
+	}
 	message = append(message, c.signedHead...)
 	message = append(message, biz...)
 	message = append(message, t.signed...)
@@ -194,21 +263,25 @@ func (c *Client) request(method string, biz []byte) ([]byte, error) {
 	message = append(message, "&version=1.0"...)
 	defer secret.Zero(message[:cap(message)])
 	var signature [512]byte
-	sign, err := wallet.AppendSignature(signature[:0], c.cfg.Ring.Keys().Signer, message)
+	sign, err := wallet.AppendSignature(signature[:0], keys.Signer, message)
 	if err != nil {
 		return nil, err
 	}
 
-	target := make([]byte, 0, 1024)
+	target := make([]byte, 0, 2048+3*len(token))
 	target = append(target, t.query...)
 	target = wallet.AppendEscaped(target, timestamp)
 	target = wallet.AppendEscaped(append(target, "&sign="...), sign)
+	if len(token) > 0 {
+		target = wallet.AppendEscaped(append(target, "&app_auth_token="...), token)
+	}
+	defer secret.Zero(target[:cap(target)])
 
 	body := make([]byte, 0, 16+3*len(biz))
 	body = wallet.AppendEscaped(append(body, "biz_content="...), biz)
 	defer secret.Zero(body[:cap(body)])
 	out := make([]byte, 0, 512+len(target)+len(body)+len(c.link.Host()))
-	out = wallet.AppendHead(out, http.MethodPost, string(target), c.link.Host(), len(body),
+	out = wallet.AppendHead(out, http.MethodPost, target, c.link.Host(), len(body),
 		"Accept: application/json", "Content-Type: application/x-www-form-urlencoded;charset=utf-8")
 	return append(out, body...), nil
 }

@@ -41,8 +41,12 @@ func Clock() sale.Clock {
 // Settings is the table [contract.alipay] of a configuration.
 type Settings struct {
 	AppID string `toml:"app_id"`
-	// SellerID is the account that is paid (2088...); empty means the app's own.
+	// SellerID is the account that is paid (2088...); empty means the app's own, or that of
+	// the merchant who gave the app_auth_token.
 	SellerID string `toml:"seller_id"`
+	// ServiceProviderID is the account of the service provider (2088...) whose software this
+	// is, for its commission; empty where there is none.
+	ServiceProviderID string `toml:"sys_service_provider_id"`
 }
 
 var (
@@ -59,8 +63,12 @@ func (s Settings) Check() []wallet.Fault {
 	if s.SellerID != "" && !sellerForm.MatchString(s.SellerID) {
 		faults = append(faults, wallet.Fault{Key: "seller_id", Text: "must be 2088 and 12 more digits, or empty"})
 	}
+	if s.ServiceProviderID != "" && !sellerForm.MatchString(s.ServiceProviderID) {
+		faults = append(faults, wallet.Fault{Key: "sys_service_provider_id", Text: "must be 2088 and 12 more digits, or empty"})
+	}
 	return faults
 }
 
-// Merchant names the account. Answers echo neither: they are bound to the app by its key.
+// Merchant names the app and the account. Answers never name the app, and the account only at
+// times: they are bound to both by the key and the token of the request.
 func (s Settings) Merchant() (merchant, sub string) { return s.AppID, s.SellerID }

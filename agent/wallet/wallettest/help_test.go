@@ -1,6 +1,7 @@
 package wallettest_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -74,7 +75,11 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 		t.Fatal(err)
 	}
 	ref := sale.ContractRef{Slot: 1, Name: c.Name, Wallet: name, Merchant: c.Merchant, SubMerchant: c.SubMerchant, Endpoint: endpoint, KeyID: c.KeyID}
-	cfg := wallet.Config{Ref: ref, Ring: wallet.NewRing(wallet.Keys{Signer: signer, ID: c.KeyID, Wallet: keys}), Terminal: terminalInfo, Roots: w.Roots()}
+	held := wallet.Keys{Signer: signer, ID: c.KeyID, Wallet: keys}
+	if text := bytes.TrimSpace(c.Files["secret_file"]); len(text) > 0 {
+		held.Secret = secret.Copy(text)
+	}
+	cfg := wallet.Config{Ref: ref, Ring: wallet.NewRing(held), Terminal: terminalInfo, Roots: w.Roots()}
 	clocks := map[string]sale.Clock{wallettest.WeChatPay: wechatpay.Clock(), wallettest.Alipay: alipay.Clock(), wallettest.UnionPay: unionpay.Clock()}
 	cfg.Clock = clocks[name].Scaled(scale)
 	cfg.Clock.Answer = time.Second
@@ -87,7 +92,7 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 	case wallettest.WeChatPay:
 		cl, err = wechatpay.New(cfg, wechatpay.Settings{AppID: s["app_id"], MerchantID: s["merchant_id"], SubMerchantID: s["sub_merchant_id"]})
 	case wallettest.Alipay:
-		cl, err = alipay.New(cfg, alipay.Settings{AppID: s["app_id"], SellerID: s["seller_id"]})
+		cl, err = alipay.New(cfg, alipay.Settings{AppID: s["app_id"], SellerID: s["seller_id"], ServiceProviderID: s["sys_service_provider_id"]})
 	case wallettest.UnionPay:
 		cl, err = unionpay.New(cfg, unionpay.Settings{AcquirerCode: s["acquirer_code"], MerchantID: s["merchant_id"],
 			MerchantCategory: s["merchant_category"], MerchantName: s["merchant_name"], TerminalID: s["terminal_id"]})

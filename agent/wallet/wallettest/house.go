@@ -64,7 +64,7 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 	var err error
 	dialects := map[string]func() (dialect, error){
 		WeChatPay: func() (dialect, error) { return newWechat(w, keys) },
-		Alipay:    func() (dialect, error) { return newAlipay(keys) },
+		Alipay:    func() (dialect, error) { return newAlipay(w, keys) },
 		UnionPay:  func() (dialect, error) { return newUnionpay(keys) },
 	}
 	speak := dialects[name]

@@ -83,7 +83,7 @@ func sign(key *rsa.PrivateKey, message string) string {
 }
 
 func verify(key *rsa.PublicKey, message, signature string) bool {
-	sig, err := base64.StdEncoding.DecodeString(signature)
+	sig, err := base64.StdEncoding.Strict().DecodeString(signature)
 	sum := sha256.Sum256([]byte(message))
 	return err == nil && rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], sig) == nil
 }

@@ -39,8 +39,10 @@ type Entry struct {
 	PaidBy  string   `json:"paid_by,omitempty"`
 	Refunds []Refund `json:"refunds,omitempty"`
 
-	sent  bool // a payment came for it
-	known bool // a query finds it
+	sent     bool // a payment came for it
+	known    bool // a query finds it
+	asks     bool // whoever scans its code must confirm
+	repeated bool // of a copy: the refund that was asked for had been made before
 }
 
 // verdict is what came of a request, before it is put into a wallet's words.
@@ -206,7 +208,8 @@ func (h *house) confirm(id string) error {
 // order after three minutes.
 func (h *house) expire() {
 	for _, e := range h.orders {
-		if e.State == StateOffered && time.Now().After(e.Expires) {
+		waits := e.State == StateOffered || e.State == StatePaying && e.Code != ""
+		if waits && time.Now().After(e.Expires) {
 			e.State = StateClosed
 		}
 	}

@@ -23,7 +23,10 @@ func (h *house) offer(o order, f Fault) (Entry, verdict) {
 	now := time.Now()
 	h.last++
 	e := &Entry{Wallet: h.name, Order: o.id, Merchant: o.merchant, SubMerchant: o.sub, TotalMinor: o.total, Currency: o.currency,
-		State: StateOffered, At: now, Expires: now.Add(o.life), known: true}
+		State: StateOffered, At: now, Expires: now.Add(o.life)}
+	// At Alipay an order comes into being with the first scan of its code.
+	e.known = h.name != Alipay
+	e.asks = f.Kind == Confirm
 	e.Transaction = fmt.Sprintf("42000%s%012d", now.UTC().Format("20060102150405"), h.last)
 	e.Code = h.dialect.contract().codeOf(digits(9))
 	h.orders[o.id], h.order = e, append(h.order, o.id)
@@ -46,7 +49,7 @@ func (c Contract) codeOf(random string) string {
 func (h *house) close(o order) (Entry, verdict) {
 	e := h.orders[o.id]
 	switch {
-	case e == nil:
+	case e == nil || !e.known:
 		return Entry{Order: o.id, Merchant: o.merchant, SubMerchant: o.sub}, vNotFound
 	case e.State == StatePaid:
 		return *e, vPaid
@@ -69,7 +72,10 @@ func (w *World) Scan(code string) error {
 			}
 			state := e.State
 			if state == StateOffered {
-				h.charge(e)
+				e.known = true
+				if e.State = StatePaying; !e.asks {
+					h.charge(e)
+				}
 			}
 			h.mu.Unlock()
 			if state != StateOffered {

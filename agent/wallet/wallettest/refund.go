@@ -45,7 +45,9 @@ func (h *house) refund(o order, f Fault) (Entry, verdict) {
 			h.w.violate(h.name, "refund %s was asked for %d and now for %d", o.refund, r.Minor, o.amount)
 			return *e, vBadRequest
 		}
-		return copied(e), vDone
+		again := copied(e)
+		again.repeated = true
+		return again, vDone
 	}
 	if e.State != StatePaid {
 		return *e, vClosed

@@ -45,7 +45,7 @@ type Options struct {
 	ClockScale int
 	// Also names wallets of Further that this world has too.
 	Also []string
-	// SubMerchant makes the WeChat Pay contract one of a service provider.
+	// SubMerchant makes the contracts with WeChat Pay and Alipay those of a service provider.
 	SubMerchant bool
 }
 

@@ -84,22 +84,6 @@ func TestGood(t *testing.T) {
 	}
 }
 
-func TestExampleIsWellFormed(t *testing.T) {
-	text, err := os.ReadFile("../../example.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := tables()
-	for _, name := range []string{"alipay", "unionpay"} {
-		known.Wallets = append(known.Wallets, Wallet{Name: name, Schemes: []string{"alipay-cn", "alipay-hk", "unionpay"},
-			Settings: []string{"app_id", "seller_id", "acquirer_code", "merchant_id", "merchant_category", "merchant_name", "terminal_id"}})
-	}
-	known.Wallets[0].Settings = append(known.Wallets[0].Settings, "sub_merchant_id")
-	if _, problems := Parse(text, "/", known); problems.Count(Mistake) != 0 {
-		t.Fatalf("%v", problems)
-	}
-}
-
 // One change to a good file, one finding.
 func TestMistakes(t *testing.T) {
 	for _, tc := range []struct {
