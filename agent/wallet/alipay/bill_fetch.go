@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 
 	"github.com/tilld/tilld/agent/bill"
@@ -42,20 +41,16 @@ func (c *Client) Bill(ctx context.Context, day bill.Day) (io.ReadCloser, error) 
 }
 
 func (c *Client) askBill(ctx context.Context, day bill.Day) (address string, err error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
 	request, err := c.request(methodBill, []byte(`{"bill_type":"trade","bill_date":"`+day.String()+`"}`))
 	if err != nil {
 		return "", err
 	}
-	r := c.link.Do(ctx, http.MethodPost, request)
-	if r.Cause != "" {
-		return "", errors.New(r.Cause)
-	}
-	inner, err := open(c.cfg.Ring.Keys().Wallet, methodBill, r.Body)
+	r, err := c.exchange(ctx, methodBill, request)
 	if err != nil {
-		return "", fmt.Errorf("status %d: %w", r.Status, err)
+		return "", err
+	}
+	if r.cause != "" {
+		return "", errors.New(r.cause)
 	}
 	var in struct {
 		Code    string `json:"code"`
@@ -64,8 +59,8 @@ func (c *Client) askBill(ctx context.Context, day bill.Day) (address string, err
 		SubMsg  string `json:"sub_msg"`
 		URL     string `json:"bill_download_url"`
 	}
-	if err := json.Unmarshal(inner, &in); err != nil {
-		return "", fmt.Errorf("status %d: the answer's fields are not what they should be", r.Status)
+	if err := json.Unmarshal(r.inner, &in); err != nil {
+		return "", fmt.Errorf("status %d: the answer's fields are not what they should be", r.status)
 	}
 	switch {
 	case in.Code == codeDone && in.URL != "":
