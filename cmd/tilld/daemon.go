@@ -27,7 +27,6 @@ import (
 	"github.com/tilld/tilld/drivers"
 	"github.com/tilld/tilld/internal/clock"
 	"github.com/tilld/tilld/scanner"
-	"github.com/tilld/tilld/scanner/paycode"
 )
 
 // daemon is a till with everything around it.
@@ -156,9 +155,9 @@ func (d *daemon) openJournal(ctx context.Context) (err error) {
 // makeTill wires the till itself.
 func (d *daemon) makeTill() (err error) {
 	cfg := d.cfg
-	codes, err := paycode.New(cfg.Terminal.CodeProfile)
+	codes, err := tableOf(cfg)
 	if err != nil {
-		return fail("start", "code_profile", err)
+		return fail("start", "table of codes", err)
 	}
 	if d.hub, err = scannerHub(cfg.Scanners, d.logDevice); err != nil {
 		return err

@@ -267,7 +267,7 @@ func TestMerchantLinks(t *testing.T) {
 		if r.Reason != c.want || r.Merchant != c.whose {
 			t.Errorf("%s: %s of %q, want %s of %q", c.code, r.Reason, r.Merchant, c.want, c.whose)
 		}
-		if c.whose != "" && !strings.Contains(r.Hint(), "the customer showed a "+c.whose+" merchant code") {
+		if c.whose != "" && !strings.Contains(r.Hint(), " "+c.whose+" merchant code: open") {
 			t.Errorf("%s: hint %q", c.code, r.Hint())
 		}
 	}

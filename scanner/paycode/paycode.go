@@ -164,9 +164,17 @@ var hints = map[Reason]string{
 // Hint says in English what the shopper or cashier should do; empty when accepted.
 func (r Result) Hint() string {
 	if r.Reason == MerchantCode && r.Merchant != "" {
-		return "the customer showed a " + r.Merchant + " merchant code: open \"Pay\" in the wallet and scan that code"
+		return "the customer showed " + article(r.Merchant) + " " + r.Merchant + " merchant code: open \"Pay\" in the wallet and scan that code"
 	}
 	return hints[r.Reason]
+}
+
+func article(name string) string {
+	switch name[0] {
+	case 'A', 'E', 'I', 'O':
+		return "an"
+	}
+	return "a"
 }
 
 // whys say in English what a code was taken for.

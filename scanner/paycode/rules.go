@@ -1,6 +1,7 @@
 package paycode
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -138,4 +139,32 @@ func byName(a, b Rule) int {
 		return a.Priority - b.Priority
 	}
 	return strings.Compare(a.Form, b.Form)
+}
+
+// Lengths names how many digits the row's codes have: "18", "17-19, 24". It is empty for
+// emv-cpm.
+func (r *Rule) Lengths() string {
+	var has [maxDigits + 2]bool
+	for _, text := range r.Patterns {
+		if p, err := compile(text); err == nil {
+			for n := p.min; n <= p.max; n++ {
+				has[n] = true
+			}
+		}
+	}
+	var out []string
+	for n := 1; n <= maxDigits; n++ {
+		first := n
+		for has[n+1] && has[first] {
+			n++
+		}
+		switch {
+		case !has[first]:
+		case n == first:
+			out = append(out, fmt.Sprint(n))
+		default:
+			out = append(out, fmt.Sprintf("%d-%d", first, n))
+		}
+	}
+	return strings.Join(out, ", ")
 }

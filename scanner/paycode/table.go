@@ -80,7 +80,7 @@ func (r *row) as() string {
 func build(profile string, shop []Rule) ([]row, []Fault, error) {
 	level := slices.Index(profiles, profile)
 	if level < 0 {
-		return nil, nil, fmt.Errorf("unknown profile %q, want one of %s", profile, strings.Join(profiles, ", "))
+		return nil, nil, fmt.Errorf("unknown profile %.40q, want one of %s", profile, strings.Join(profiles, ", "))
 	}
 	var rows []row
 	for _, r := range builtin() {
@@ -114,6 +114,8 @@ func added(i int, s Rule) (row, []Fault) {
 		faults = append(faults, Fault{Row: i, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint})
 	}
 	switch {
+	case s.Scheme == "":
+		bad("scheme", `which wallet shows such codes: scheme = "wechatpay"`, "is missing")
 	case s.Scheme == EMVCPM:
 		bad("patterns", "delete patterns: emv-cpm is told by its structure", "%s takes no pattern", EMVCPM)
 	case !schemeForm.MatchString(string(s.Scheme)):
@@ -153,6 +155,9 @@ func added(i int, s Rule) (row, []Fault) {
 func change(rows []row, level, i int, s Rule) []Fault {
 	fault := func(key, hint, format string, args ...any) []Fault {
 		return []Fault{{Row: i, Key: key, Text: fmt.Sprintf(format, args...), Hint: hint}}
+	}
+	if s.Scheme == "" {
+		return fault("scheme", `which built-in rows: scheme = "alipayplus"; tilld classify --table lists them`, "is missing")
 	}
 	if !s.Disable && s.Priority == 0 && s.Validity == 0 && len(s.Currencies) == 0 && len(s.AIM) == 0 {
 		return fault("scheme", "add patterns for a row of your own, or disable = true, or priority = N", "changes nothing")

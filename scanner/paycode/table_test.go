@@ -346,3 +346,18 @@ func TestMatches(t *testing.T) {
 		t.Errorf("%v", m)
 	}
 }
+
+func TestLengths(t *testing.T) {
+	for _, c := range []struct {
+		patterns []string
+		want     string
+	}{
+		{nil, ""}, {[]string{"1"}, "1"}, {[]string{"1#{16}"}, "17"}, {[]string{"2#{14-22}"}, "15-23"}, {[]string{"#{32}"}, "32"}, {[]string{"#{1-32}"}, "1-32"},
+		{[]string{"28#{15}", "28#{16}", "2#{23}"}, "17-18, 24"}, {[]string{"#{1-2}", "#{31-32}"}, "1-2, 31-32"},
+	} {
+		r := Rule{Patterns: c.patterns}
+		if got := r.Lengths(); got != c.want {
+			t.Errorf("%q: %q, want %q", c.patterns, got, c.want)
+		}
+	}
+}

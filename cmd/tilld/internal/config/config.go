@@ -5,6 +5,7 @@ import (
 
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/agent/wallet"
+	"github.com/tilld/tilld/scanner/paycode"
 )
 
 // Config is the whole configuration. Paths are absolute once Load has read it.
@@ -19,6 +20,7 @@ type Config struct {
 	Control     Control
 	Scanners    []Scanner
 	Contracts   []Contract
+	CodeRules   []paycode.Rule // the shop's own rows, and changes to the built-in ones
 }
 
 // Test reports the test environment.

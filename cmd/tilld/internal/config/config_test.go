@@ -193,6 +193,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte("a = 1\n[a]\n[[a]]\na.b = { c = [ { d = 1 } ] }\n[[a.b]]\n[a.b.c]\n"))
 	f.Add([]byte("[terminal]\nceiling = { QQQ = \"1\", CNY = 1 }\n[[contract]]\n[[contract.wechatpay]]\n"))
+	f.Add([]byte(good + "[[code_rule]]\nscheme = \"x\"\npatterns = [\"77#{10-12}\", \"[0-57]8\"]\n[[code_rule]]\nscheme = \"wechatpay\"\ndisable = true\n"))
 	f.Add([]byte("x = \"\"\"\nmany\nlines\n\"\"\"\ny = '''\n"))
 	f.Add([]byte("\xff\xfe = \x00\n= = =\n[[[\n]]]"))
 	f.Add([]byte("contract = [1, \"a\", [], {}]\nscanner = {}\npos = 1979-05-27T07:32:00Z\n"))

@@ -31,6 +31,7 @@ func Parse(data []byte, dir string, known Known) (*Config, Problems) {
 	p.scanners(r)
 	p.contracts(r)
 	p.ceilings(r)
+	p.codeRules(r)
 	r.done()
 	problems.Sort()
 	return c, problems
