@@ -552,6 +552,11 @@ func (t *Till) Confirm(c Confirmation) error {
 
 // Settle closes a MANUAL attempt by an operator's word: paid or not.
 func (t *Till) Settle(ctx context.Context, payment string, paid bool) error {
+	return t.settleBy(ctx, payment, paid, sale.EvOperator, "decided by an operator")
+}
+
+// settleBy closes a MANUAL attempt by the word of an operator or of the wallet's bill.
+func (t *Till) settleBy(ctx context.Context, payment string, paid bool, by sale.Event, words string) error {
 	t.mu.Lock()
 	pm := t.payments[payment]
 	t.mu.Unlock()
@@ -562,13 +567,13 @@ func (t *Till) Settle(ctx context.Context, payment string, paid bool) error {
 	if a := p.Current(); a == nil || a.State != sale.Manual {
 		return fmt.Errorf("settle %s: it does not wait for a decision", payment)
 	}
-	decide, ending := move(sale.Reversed, sale.EvOperator, nil), sale.EndAborted
+	decide, ending := move(sale.Reversed, by, nil), sale.EndAborted
 	if paid {
-		decide, ending = both(move(sale.Paid, sale.EvOperator, nil), staysPaid), sale.EndPaid
+		decide, ending = both(move(sale.Paid, by, nil), staysPaid), sale.EndPaid
 	} else if p.Ending == sale.EndPaid {
 		decide = both(decide, refundedInFull)
 	}
-	if err := pm.finish(ctx, ending, "decided by an operator", decide); err != nil {
+	if err := pm.finish(ctx, ending, words, decide); err != nil {
 		return fmt.Errorf("settle %s: %w", payment, err)
 	}
 	t.mu.Lock()

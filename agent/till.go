@@ -105,6 +105,7 @@ type Till struct {
 	started         bool            // everything left open is taken up
 	owners          uint64          // goroutines started so far
 
+	billing sync.Mutex // held while a bill is compared or adopted
 	screens screens
 	told    chan Event    // on its way to watchers and log
 	stopped chan struct{} // closed when Run ends: waiting callers go

@@ -11,14 +11,15 @@ import (
 
 // Ours is one order as the till has it on record.
 type Ours struct {
-	Order    string
-	Amount   sale.Amount
-	State    sale.State
-	Why      sale.Event // that made the state; empty where it is not known any more
-	Undo     bool       // it was to be given back, and nobody decided that it stays paid
-	WasPaid  bool       // the wallet said once that it was paid
-	Refunded int64      // given back after it was paid, in minor units
-	At       time.Time  // when it was sent
+	Order     string
+	Amount    sale.Amount
+	State     sale.State
+	Why       sale.Event // that made the state; empty where it is not known any more
+	Undo      bool       // it was to be given back, and nobody decided that it stays paid
+	WasPaid   bool       // the wallet said once that it was paid
+	Refunding bool       // a refund is under way
+	Refunded  int64      // given back after it was paid, in minor units
+	At        time.Time  // when it was sent
 }
 
 // Scope is what is compared: the orders of one terminal at one merchant on one day.
@@ -164,7 +165,7 @@ func (c *Comparison) check(r *Row) error {
 		return &Error{Line: r.Line, Text: "this row is of merchant " + quote(r.Merchant) + ", and the contract is of " + quote(c.scope.Merchant),
 			Hint: "it is another account's bill: name the right contract with --wallet"}
 	case !c.scope.Day.Has(r.At):
-		return &Error{Line: r.Line, Text: "this row is of " + r.At.Format(time.DateTime) + ", not of " + c.scope.Day.String(),
+		return &Error{Line: r.Line, Text: "this row is of " + r.At.In(shanghai).Format(time.DateTime) + ", not of " + c.scope.Day.String(),
 			Hint: "it is another day's bill: name the right day with --date"}
 	}
 	return nil

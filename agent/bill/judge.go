@@ -51,6 +51,8 @@ func (j *judge) missingHere(order string, t *tally) {
 func (j *judge) paidHere(order string, t *tally) {
 	o := &t.ours
 	switch {
+	case t.back > o.Refunded && o.Refunding:
+		j.report.Open++
 	case t.paid > 0 && t.back > o.Refunded:
 		j.differ(StateDiffers, order, t, "more was given back there than the till has on record",
 			"if it was given back on the wallet's merchant page, tell the point of sale")

@@ -72,8 +72,11 @@ type Payment struct {
 	ID      string `json:"id"`  // POITransactionID: the first 22 characters of its order ids
 	Seq     uint64 `json:"seq"` // the payment's number on this terminal, without gaps
 	Asked   Asked  `json:"asked"`
-	Amount  Amount `json:"amount"`
-	Intent  Intent `json:"intent"`
+	// From is the terminal whose payment this was, where it was taken on record here from the
+	// wallet's bill because that terminal is gone.
+	From   string `json:"from,omitempty"`
+	Amount Amount `json:"amount"`
+	Intent Intent `json:"intent"`
 	// UndoneBy says who or what turned the intent to Undo: "abort", "deadline", "reversal",
 	// "wrong-answer", "operator", "declined".
 	UndoneBy string    `json:"undone_by,omitempty"`
