@@ -50,6 +50,13 @@ run: build ## a whole till on the desk: simulated scanner and wallets, a page to
 demo: build ## every kind of payment, unattended; BREAK=double-charge or lost-sale plants an accident
 	@$(BIN)/tillsim demo $(if $(BREAK),--break $(BREAK)) $(ARGS)
 
+SALES ?= 300
+TILLS ?= 20
+
+.PHONY: chaos
+chaos: build ## random sales, tilld killed at every named point, the network cut; SALES=300 TILLS=20 SEED=
+	@$(BIN)/tillsim chaos --sales $(SALES) --tills $(TILLS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: bench
 bench: build ## measure the figures of the README: a table, and build/bench.json
 	@mkdir -p build

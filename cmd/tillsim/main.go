@@ -4,6 +4,7 @@
 //
 //	tillsim run       a whole till on the desk, with a page to play cashier and customer
 //	tillsim demo      every kind of payment, unattended, through the two real programs
+//	tillsim chaos     random sales, tilld killed at every named point
 //	tillsim compare   recompute from two files whether anybody was told something untrue
 //	tillsim wallets   the wallets alone
 //	tillsim scanner   the scanner alone: lines from standard input
@@ -30,6 +31,7 @@ var version = "dev"
 type cli struct {
 	Run     runCmd     `cmd:"" help:"A whole till on the desk: wallets, scanner, tilld, and a page to play the counter."`
 	Demo    demoCmd    `cmd:"" help:"Play every kind of payment, unattended, and compare both sides."`
+	Chaos   chaosCmd   `cmd:"" help:"Random sales, a kill at a named point in each; then compare both sides."`
 	Compare compareCmd `cmd:"" help:"Recompute from two files whether what the points of sale were told is what the wallets hold."`
 	Wallets walletsCmd `cmd:"" help:"The simulated wallets alone."`
 	Scanner scannerCmd `cmd:"" help:"A simulated scanner alone: each line of standard input is one scan."`

@@ -45,8 +45,13 @@ type Options struct {
 	Only  string // the name of the one till to play on; empty plays on all
 	Scale int    // zero means Scale
 	// Storm is a number of random stories to play instead of the scenarios; Seed makes them.
-	Storm    int
-	Seed     uint64
+	Storm int
+	Seed  uint64
+	// Chaos is a number of random stories with a kill at a named point in each, on as many
+	// tills as Tills says.
+	Chaos, Tills int
+	// Struck, of a chaos, is told at the end how often a till was killed at each point.
+	Struck   func(at map[string]int)
 	Progress func(done, all int, name string)
 }
 
@@ -63,8 +68,11 @@ func Run(ctx context.Context, o Options) ([]verdict.Difference, error) {
 		o.Scale = Scale
 	}
 	all := lanes()
-	if o.Storm > 0 {
+	switch {
+	case o.Storm > 0:
 		all = storm(o.Storm, o.Seed)
+	case o.Chaos > 0:
+		all = chaos(o.Chaos, max(o.Tills, 1), o.Seed)
 	}
 	all, err := withAccident(all, o.Break)
 	if err != nil {
@@ -76,7 +84,7 @@ func Run(ctx context.Context, o Options) ([]verdict.Difference, error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("demo: no till %q", o.Only)
 	}
-	s := &show{o: o, run: runName(time.Now())}
+	s := &show{o: o, run: runName(time.Now()), record: newRecord()}
 	for _, l := range all {
 		s.total += len(l.scenarios)
 	}
@@ -88,6 +96,9 @@ func Run(ctx context.Context, o Options) ([]verdict.Difference, error) {
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
+	}
+	if o.Struck != nil {
+		o.Struck(s.record.strikes)
 	}
 	pos, ledger := Files(o.Dir)
 	if err := errors.Join(writeFile(pos, s.book.all()), writeFile(ledger, s.ledger)); err != nil {
@@ -128,11 +139,12 @@ func runName(now time.Time) string {
 
 // show is one run of the demo.
 type show struct {
-	o     Options
-	run   string
-	total int
-	book  book
-	drawn atomic.Int64
+	o      Options
+	run    string
+	total  int
+	book   book
+	record *record
+	drawn  atomic.Int64
 
 	mu          sync.Mutex
 	done        int
@@ -148,10 +160,10 @@ func (s *show) amount() sale.Amount {
 // lane builds a till, plays its scenarios, and keeps its wallets' ledgers.
 func (s *show) lane(ctx context.Context, n int, l lane) (err error) {
 	wait := time.Duration(0)
-	if s.o.Storm > 0 {
+	if s.o.Storm > 0 || s.o.Chaos > 0 {
 		wait = stormWait
 	}
-	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale, CodeWait: wait,
+	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale, CodeWait: wait, Boxes: s.o.Chaos > 0,
 		Serial: fmt.Sprintf("00015800000%04d", n+1), Notify: func(line string) { s.differ(DiffNotPlayed, l.name+": "+line) }})
 	if err != nil {
 		return err
@@ -164,7 +176,7 @@ func (s *show) lane(ctx context.Context, n int, l lane) (err error) {
 	}
 	c := &cashier{book: &s.book, pos: pos, saleID: saleID, poiID: r.POIID(), run: s.run}
 	for _, sc := range l.scenarios {
-		p := &play{ctx: ctx, name: sc.name, rig: r, cashier: c, amount: s.amount}
+		p := &play{ctx: ctx, name: sc.name, rig: r, cashier: c, amount: s.amount, record: s.record}
 		s.progress(sc.name)
 		sc.play(p)
 		for _, f := range p.later {
@@ -175,6 +187,11 @@ func (s *show) lane(ctx context.Context, n int, l lane) (err error) {
 		}
 		if p.err != nil {
 			s.differ(DiffNotPlayed, fmt.Sprintf("%s: %v (the till's log: %s)", sc.name, p.err, r.Log()))
+		}
+	}
+	if s.o.Chaos > 0 {
+		if err := s.aftermath(ctx, l.name, r); err != nil {
+			return err
 		}
 	}
 	s.keep(r.World)

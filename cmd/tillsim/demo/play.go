@@ -27,6 +27,7 @@ type play struct {
 	rig     *rig.Rig
 	cashier *cashier
 	amount  func() sale.Amount // draws the next amount
+	record  *record            // of a chaos
 
 	err   error
 	later []func() // what to take off when the scenario is over

@@ -250,6 +250,9 @@ func (r *Rig) startChild(ctx context.Context) (*child, error) {
 func (r *Rig) Config() string { return r.path("tilld.toml") }
 func (r *Rig) Log() string    { return r.path("tilld.log") }
 
+// Socket is where the daemon's command line reaches it.
+func (r *Rig) Socket() string { return r.settings.Socket }
+
 // Authority is the certificate that points of sale must trust.
 func (r *Rig) Authority() string { return filepath.Join(r.path("authority"), authority.CertFile) }
 
