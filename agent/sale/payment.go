@@ -133,11 +133,11 @@ func (p *Payment) InDoubt() bool {
 // Offered reports whether the attempt's code is shown by us and not by the customer.
 func (a *Attempt) Offered() bool { return a.OfferLife > 0 }
 
-// Open reports whether anything is left to do or to tell: an attempt in doubt or manual,
-// or an ending not reached.
+// Open reports whether anything is left to do or to tell: an attempt in doubt or manual, a
+// paid one that has to be given back, or an ending not reached.
 func (p *Payment) Open() bool {
 	a := p.Current()
-	return p.Ending == Undecided || a != nil && !a.State.Final()
+	return p.Ending == Undecided || p.Undoing() || a != nil && !a.State.Final()
 }
 
 // ContractRef pins what an attempt was begun under, so that a changed configuration

@@ -92,6 +92,8 @@ type Pursuit struct {
 	Failures int
 	// ReverseAccepted is when a reverse was last accepted with a signature; zero if never.
 	ReverseAccepted time.Time
+	// Reverses counts the reverses that came back, whatever they brought.
+	Reverses int
 	// TurnedAt is when the intent became undo in this run; zero if it was so at the start.
 	TurnedAt time.Time
 	// Away is since when an offered code is off the screen; zero while it is shown.
@@ -126,6 +128,7 @@ func (u *Pursuit) Asked(from, now time.Time, ev Event) {
 // AskedReverse notes a reverse, or a close, that came back at now with ev.
 func (u *Pursuit) AskedReverse(now time.Time, ev Event) {
 	u.LastReverse = now
+	u.Reverses++
 	switch ev {
 	case EvAccepted, EvClosed, EvRefunded, EvNotFound:
 		// Whatever it says: only a query proves it.
@@ -136,13 +139,22 @@ func (u *Pursuit) AskedReverse(now time.Time, ev Event) {
 }
 
 // backoff is the wait after a request that brought nothing.
-func (u *Pursuit) backoff(c Clock, now time.Time) time.Duration {
+func (u *Pursuit) backoff(c Clock, now time.Time) time.Duration { return u.wait(c, now, u.Failures) }
+
+// again is when a reverse that failed, or did not take, is repeated. A wallet that accepts
+// every reverse and carries out none is asked less and less often, like one that is silent.
+func (u *Pursuit) again(c Clock, now time.Time) time.Time {
+	return u.LastReverse.Add(u.wait(c, now, max(u.Failures, u.Reverses-1)))
+}
+
+// wait is the back-off after so many tries.
+func (u *Pursuit) wait(c Clock, now time.Time, tries int) time.Duration {
 	if now.Sub(u.From) > c.RetryFor {
 		return c.RetrySlow
 	}
 	most := c.RetryMost
-	if u.Failures < 16 {
-		if d := c.RetryFirst << u.Failures; d < most {
+	if tries < 16 {
+		if d := c.RetryFirst << tries; d < most {
 			most = d
 		}
 	}
@@ -240,7 +252,7 @@ func (u *Pursuit) nextReversing(a *Attempt, c Clock, now time.Time) Step {
 		if u.LastQuery.Before(u.LastReverse) {
 			return Step{Do: DoQuery}
 		}
-		return at(now, u.LastReverse.Add(u.backoff(c, now)), DoReverse)
+		return at(now, u.again(c, now), DoReverse)
 	}
 	if u.Said.Before(u.ReverseAccepted) || u.Word == EvNone {
 		if u.Failures > 0 && !u.LastQuery.Before(u.ReverseAccepted) {
@@ -256,7 +268,7 @@ func (u *Pursuit) nextReversing(a *Attempt, c Clock, now time.Time) Step {
 	default:
 		// Paid, paying or failed after an accepted reverse, or an order that was paid and is
 		// not known any more: it did not take. Repeat it.
-		return at(now, u.LastReverse.Add(u.backoff(c, now)), DoReverse)
+		return at(now, u.again(c, now), DoReverse)
 	}
 }
 

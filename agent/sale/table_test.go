@@ -66,6 +66,28 @@ func checkLaw(t *testing.T, from, to State, why Event, intent Intent) {
 	law(from != Paid || to == Reversing || to == Manual, "PAID is left only to give the money back")
 }
 
+// TestOpen: whatever has something left to do keeps its record.
+func TestOpen(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		p    Payment
+		want bool
+	}{
+		{"paid", Payment{Ending: EndPaid, Intent: Keep, Attempts: []Attempt{{State: Paid}}}, false},
+		{"paid, to be given back", Payment{Ending: EndPaid, Intent: Undo, Attempts: []Attempt{{State: Paid}}}, true},
+		{"paid, and a person decided that it stays so", Payment{Ending: EndPaid, Intent: Undo, Kept: true, Attempts: []Attempt{{State: Paid}}}, false},
+		{"given back", Payment{Ending: EndPaid, Intent: Undo, Attempts: []Attempt{{State: ReversedRefunded}}}, false},
+		{"in doubt", Payment{Ending: EndPaid, Intent: Undo, Attempts: []Attempt{{State: Reversing}}}, true},
+		{"waits for a person", Payment{Ending: EndPaid, Intent: Undo, Attempts: []Attempt{{State: Manual}}}, true},
+		{"not decided", Payment{Intent: Keep}, true},
+		{"nothing sent", Payment{Ending: EndAborted, Intent: Keep}, false},
+	} {
+		if got := c.p.Open(); got != c.want {
+			t.Errorf("%s: open %t", c.name, got)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	a := Attempt{ID: "O1", Amount: Amount{100, "CNY", 2}, Contract: ContractRef{Merchant: "M", SubMerchant: "S"}}
 	good := func(out Outcome) Answer {
@@ -142,6 +164,8 @@ func TestPursuitTimes(t *testing.T) {
 		{"reversing begins", Pursuit{}, Reversing, Undo, 15, DoReverse, 0},
 		{"reversing after a restart asks first", Pursuit{Recovered: true}, Reversing, Undo, 1, DoQuery, 0},
 		{"reversing after a restart waits in full", Pursuit{Recovered: true, LastQuery: after(1)}, Reversing, Undo, 1, DoWait, 15},
+		{"a reverse that did not take is repeated", Pursuit{LastReverse: after(16), ReverseAccepted: after(16), Reverses: 1, LastQuery: after(16), Word: EvPaid, Said: after(16)}, Reversing, Undo, 17, DoReverse, 0},
+		{"and again less often", Pursuit{LastReverse: after(16), ReverseAccepted: after(16), Reverses: 9, LastQuery: after(16), Word: EvPaid, Said: after(16)}, Reversing, Undo, 17, DoWait, 22},
 		{"an accepted reverse is proven by a query", Pursuit{LastReverse: after(16), ReverseAccepted: after(16)}, Reversing, Undo, 16, DoQuery, 0},
 		{"not found before the quiet time", Pursuit{LastReverse: after(16), ReverseAccepted: after(16), LastQuery: after(17), Word: EvNotFound, Said: after(17)}, Reversing, Undo, 17, DoWait, 120},
 		{"not found asked in the quiet time, read after it", Pursuit{LastReverse: after(16), ReverseAccepted: after(16), LastQuery: after(121), Word: EvNotFound, Said: after(119)}, Reversing, Undo, 121, DoQuery, 0},
