@@ -146,3 +146,34 @@ func TestAbortOvertakesARepeat(t *testing.T) {
 		}
 	})
 }
+
+// A basket stays paid for the till whatever the clock said when it was.
+func TestBasketOverAClockJump(t *testing.T) {
+	bubble(t, "paid while the clock was ten years behind", func(t *testing.T, d *desk) {
+		behind := time.Duration(0)
+		d.adjust = func(o *agent.Options) { o.Wall = func() time.Time { return time.Now().Add(-behind) } }
+		d.restart()
+		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
+			behind, d.trusted = 10*365*24*time.Hour, false
+			return sale.Answer{}, false
+		}
+		reply := d.ask("1", "A", 100)
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+		d.till.Delivered(asked("1", "A").Key())
+		behind, d.trusted = 0, true
+		time.Sleep(2 * time.Hour) // what is old is forgotten meanwhile
+		d.want(d.ask("2", "A", 100), sale.EndNotAllowed, time.Second)
+		d.wantNet(d.wechat, 100)
+	})
+}
+
+// A Reversal that nobody can begin is not "in progress".
+func TestReversalWhileNotRunning(t *testing.T) {
+	bubble(t, "it is as good as not heard", func(t *testing.T, d *desk) {
+		p := d.paid("1", "A", d.wechatCode())
+		d.stop()
+		d.want(d.reverse("9", p.ID), "undecided", time.Second)
+		d.wantStatus(asked("9", "R").Key(), agent.StatusNotFound)
+	})
+}

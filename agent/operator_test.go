@@ -113,6 +113,9 @@ func TestSettle(t *testing.T) {
 		d.settle(p.ID, true)
 		d.want(reversal, sale.EndNotAllowed, time.Second)
 		d.restart()
+		if r := d.wantStatus(asked("9", "R").Key(), agent.StatusKnown); r.Ending != sale.EndNotAllowed {
+			t.Errorf("after a restart the status of the Reversal is %q", r.Ending)
+		}
 		time.Sleep(time.Minute)
 		d.wantState(p.ID, sale.Paid)
 		if s := d.till.Screen(); s.Kind != agent.ScreenIdle {

@@ -211,6 +211,9 @@ func (t *Till) waitFor(ctx context.Context, done <-chan struct{}) error {
 func (t *Till) replyTo(e *entry, asked sale.Asked) Reply {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if e.reversal && e.reply == nil && e.pm != nil && e.pm.stillPaid() {
+		e.ending, e.why = sale.EndNotAllowed, "an operator decided that this payment stays paid"
+	}
 	r := Reply{Ending: e.ending, Why: e.why}
 	if e.pm != nil {
 		r.Payment = clone(e.pm.p)
@@ -412,7 +415,9 @@ func (t *Till) giveBack(ctx context.Context, pm *payment, e *entry) error {
 			return err
 		}
 	}
-	t.startGivingBack(pm, e)
+	if !t.startGivingBack(pm, e) {
+		return ErrUndecided
+	}
 	t.keep(ctx, e)
 	for {
 		over, done := pm.givenBack()
@@ -422,11 +427,6 @@ func (t *Till) giveBack(ctx context.Context, pm *payment, e *entry) error {
 		if err := t.waitFor(ctx, done); err != nil {
 			return err
 		}
-	}
-	if p := pm.record(); p.Ending == sale.EndPaid && p.Current().State == sale.Paid {
-		t.mu.Lock()
-		e.ending, e.why = sale.EndNotAllowed, "an operator decided that this payment stays paid"
-		t.mu.Unlock()
 	}
 	return nil
 }
@@ -446,8 +446,15 @@ func (pm *payment) givenBack() (over bool, done <-chan struct{}) {
 	return a.State.Final() && a.State != sale.Paid, pm.reversed
 }
 
-// startGivingBack starts the owner goroutine that reverses a paid payment, once.
-func (t *Till) startGivingBack(pm *payment, e *entry) {
+// stillPaid reports whether the payment was paid and is. The caller holds mu.
+func (pm *payment) stillPaid() bool {
+	a := pm.p.Current()
+	return pm.p.Ending == sale.EndPaid && a != nil && a.State == sale.Paid
+}
+
+// startGivingBack starts the owner goroutine that reverses a paid payment, once. While the
+// till does not run it reports false, and the request is as good as not heard.
+func (t *Till) startGivingBack(pm *payment, e *entry) (heard bool) {
 	t.mu.Lock()
 	a := pm.p.Current()
 	start := a != nil && a.State == sale.Paid && !pm.givingBack && pm.owner == 0
@@ -457,7 +464,7 @@ func (t *Till) startGivingBack(pm *payment, e *entry) {
 	}
 	t.mu.Unlock()
 	if !start {
-		return
+		return true
 	}
 	began := t.spawn(pm, func(ctx context.Context) error {
 		if err := pm.mustSave(ctx, pm.giveBackFor(e)); err != nil {
@@ -468,8 +475,10 @@ func (t *Till) startGivingBack(pm *payment, e *entry) {
 	if !began {
 		t.mu.Lock()
 		pm.givingBack, pm.owner = false, 0
+		delete(t.byKey, e.asked.Key())
 		t.mu.Unlock()
 	}
+	return began
 }
 
 func (t *Till) admitReverse(r ReverseRequest) *entry {
