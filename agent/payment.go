@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/tilld/tilld/agent/queue"
@@ -22,7 +20,7 @@ type payment struct {
 
 	// writing serialises marshal-and-commit, so that an older version of the record is
 	// never written after a newer one. It is held across the commit; mu is not.
-	writing sync.Mutex
+	writing gate
 
 	aborts    chan abortAsk
 	confirms  chan bool
@@ -49,6 +47,13 @@ type payment struct {
 	back <-chan struct{}
 }
 
+// gate is a lock that may be held while time passes: who waits for it waits on a channel,
+// which simulated time knows.
+type gate chan struct{}
+
+func (g gate) Lock()   { g <- struct{}{} }
+func (g gate) Unlock() { <-g }
+
 type abortAsk struct {
 	reason string
 	ack    chan error // nil once the undo is durable, or needs not be; room for one
@@ -57,6 +62,7 @@ type abortAsk struct {
 func (t *Till) newPayment(p sale.Payment) *payment {
 	return &payment{
 		t: t, p: p,
+		writing:   make(gate, 1),
 		aborts:    make(chan abortAsk),
 		confirms:  make(chan bool, 1),
 		offers:    make(chan struct{}, 1),
@@ -254,7 +260,8 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 		if first = p.Ending == sale.Undecided; !first {
 			return puts, nil
 		}
-		p.Ending, p.EndedAt = ending, at
+		// A clock that fell back meanwhile must not make the basket look long settled.
+		p.Ending, p.EndedAt = ending, later(at, p.Begun)
 		p.Reply = t.o.Render(p.Asked, Reply{Payment: clone(*p), Ending: ending, Why: why})
 		replies[p.Asked.Key()] = p.Reply
 		t.mu.Lock()
@@ -295,6 +302,13 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	return nil
 }
 
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // maxAttached is how many attached requests get their reply written with the end of the
 // payment, the newest first in line: a bound on the size of that commit. The replies of
 // older ones, whose senders have long hung up, are rendered when somebody asks.
@@ -309,5 +323,3 @@ func (pm *payment) leaveLane() {
 	}
 	t.mu.Unlock()
 }
-
-func jitter() float64 { return rand.Float64() }

@@ -21,7 +21,7 @@ func (pm *payment) pursue(ctx context.Context) error {
 			Hint: "put the contract back with its old slot, merchant and keys until nothing is open in it"})
 		return nil
 	}
-	u := &sale.Pursuit{From: pm.sentAt, Jitter: jitter()}
+	u := &sale.Pursuit{From: pm.sentAt, Jitter: t.o.Jitter()}
 	if pm.sentAt.IsZero() {
 		u.From, u.Recovered = time.Now(), true
 	} else if why := p.Current().Why; p.Current().State == sale.Unknown && why.Settled() {
@@ -161,7 +161,7 @@ func (pm *payment) query(ctx context.Context, u *sale.Pursuit, c *Contract) (don
 		return false, err
 	}
 	u.Asked(from, time.Now(), ev)
-	u.Jitter = jitter()
+	u.Jitter = t.o.Jitter()
 	p, note := pm.record(), noteAnswer(ans)
 	switch ev {
 	case sale.EvForeign:
@@ -227,7 +227,7 @@ func (pm *payment) reverse(ctx context.Context, u *sale.Pursuit, c *Contract) er
 		ev = sale.EvNoAnswer
 	}
 	u.AskedReverse(time.Now(), ev)
-	u.Jitter = jitter()
+	u.Jitter = pm.t.o.Jitter()
 	return nil
 }
 

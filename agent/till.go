@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -69,6 +70,9 @@ type Options struct {
 	OfferContract string
 	// PerTry are SaleIDs that use a new TransactionID for every try of one basket; may be nil.
 	PerTry map[string]bool
+	// Jitter in [0, 1) spreads the back-off of requests; nil means random. A simulation that
+	// has to repeat itself gives its own.
+	Jitter func() float64
 }
 
 // Till takes payments, one lane at a time, and finishes those in doubt. All methods are
@@ -123,6 +127,9 @@ func New(o Options) (*Till, error) {
 	}
 	if o.Wall == nil {
 		o.Wall = time.Now
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
 	}
 	t := &Till{
 		o:          o,
