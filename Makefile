@@ -85,6 +85,10 @@ UNRACED := ^(TestDamage|TestKill|TestPowerCut|TestOlderCopy|TestFullDisk|TestReo
 race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short $(FRESH) -skip '$(UNRACED)' ./...
 
+.PHONY: sim
+sim: ## simulated shops where everything goes wrong, for a minute of one core (SECONDS=, or SEEDS= and SEED=)
+	$(GO) test ./agent/sim -count=1 -v -timeout 0 -run TestStorm -args $(if $(SEEDS),-seeds $(SEEDS),-seconds $(or $(SECONDS),60)) -seed $(or $(SEED),1)
+
 .PHONY: repro
 repro: ## build in two folders with two caches and compare the bytes
 	@bash internal/build/repro.sh

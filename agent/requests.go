@@ -330,7 +330,12 @@ func (t *Till) bury(ctx context.Context, k sale.MessageKey, why string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.commit(ctx, put); err != nil && !errors.Is(err, queue.ErrSpace) {
+	err = t.commit(ctx, put)
+	if errors.Is(err, queue.ErrSpace) {
+		t.o.Journal.Later(put) // nothing begins before there is room, and then it is written
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("remember an early %s: %w", why, err)
 	}
 	return nil
