@@ -13,7 +13,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "the first seed")
-	numSeeds  = flag.Int("seeds", 3000, "how many seeds")
+	numSeeds  = flag.Int("seeds", 500, "how many seeds")
 	forTime   = flag.Float64("seconds", 0, "go on for so many seconds instead")
 	traced    = flag.Bool("trace", false, "print what happened in a world that fails")
 )
