@@ -159,6 +159,6 @@ func (pm *payment) offer(ctx context.Context, w *waiting) (over bool, err error)
 	default:
 	}
 	o := &offering{pm: pm, c: c, w: w}
-	o.u = sale.Pursuit{From: pm.sentAt, Deadline: w.deadline, Jitter: jitter()}
+	o.u = sale.Pursuit{From: pm.sentAt, Deadline: w.deadline, Jitter: t.o.Jitter()}
 	return o.run(ctx)
 }

@@ -190,7 +190,7 @@ func (o *offering) answered(ctx context.Context, r offerReply) (verdict, error) 
 	a := pm.last()
 	ev := t.judge(&a, o.op, r.ans)
 	t.emit(Event{Kind: string(o.op), Payment: pm.record().ID, Order: a.ID, State: string(ev), Text: r.ans.Cause})
-	o.u.Jitter = jitter()
+	o.u.Jitter = t.o.Jitter()
 	switch o.op {
 	case sale.OpOffer:
 		return o.made(ctx, ev, r)

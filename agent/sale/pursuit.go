@@ -268,7 +268,12 @@ func (u *Pursuit) nextReversing(a *Attempt, c Clock, now time.Time) Step {
 	default:
 		// Paid, paying or failed after an accepted reverse, or an order that was paid and is
 		// not known any more: it did not take. Repeat it.
-		return at(now, u.again(c, now), DoReverse)
+		again, quiet := u.again(c, now), u.From.Add(c.Quiet())
+		// What the end of the quiet time can prove is not put off.
+		if a.Offered() && !a.WasPaid && u.Word != EvPaid && u.LastQuery.Before(quiet) && again.After(quiet) {
+			return at(now, quiet, DoQuery)
+		}
+		return at(now, again, DoReverse)
 	}
 }
 

@@ -1,7 +1,5 @@
 package sim
 
-import "math/bits"
-
 // fault is one thing that goes wrong, by nature, by a wallet or by people.
 type fault uint8
 
@@ -52,4 +50,3 @@ type faults uint64
 
 func (s faults) has(f fault) bool { return s>>f&1 == 1 }
 func (s *faults) add(f fault)     { *s |= 1 << f }
-func (s faults) count() int       { return bits.OnesCount64(uint64(s)) }

@@ -42,23 +42,18 @@ type order struct {
 	tx     string
 	pays   int // requests to pay that left the till
 
-	state         orderState
-	word          sale.Outcome // of a failed order, or of one that waits
-	foreign       bool         // somebody else's: the number was used before
-	in, out       int64        // charged, given back
-	arrivals      []time.Time  // requests to pay that are still on their way
-	confirmAt     time.Time    // zero: never
-	refusals      int          // how many reverses fail
-	hollow        int          // how many reverses are accepted without effect
-	tombstone     bool         // a reverse of an order that is not there keeps it away for ever
-	budget        int          // how many requests may still go wrong
-	firstQuery    time.Time
-	lastQuery     time.Time
-	lastReverse   time.Time
-	sentBy        *incarnation
-	kind          answerKind
-	txOf          string // the transaction that its answers name, when it is another's
-	undoneByDrain bool
+	state     orderState
+	word      sale.Outcome // of a failed order, or of one that waits
+	foreign   bool         // somebody else's: the number was used before
+	in, out   int64        // charged, given back
+	arrivals  []time.Time  // requests to pay that are still on their way
+	confirmAt time.Time    // zero: never
+	refusals  int          // how many reverses fail
+	hollow    int          // how many reverses are accepted without effect
+	tombstone bool         // a reverse of an order that is not there keeps it away for ever
+	budget    int          // how many requests may still go wrong
+	sentBy    *incarnation
+	kind      answerKind
 }
 
 // answerKind is what the customer and the wallet make of a request to pay.
