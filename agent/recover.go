@@ -351,7 +351,13 @@ func (t *Till) askLost(ctx context.Context, a *sale.Attempt, c *Contract) (there
 		if err == nil && ans.HasTotal {
 			a.Amount = ans.Total
 		}
-		switch a.Judge(sale.OpQuery, ans) {
+		ev := a.Judge(sale.OpQuery, ans)
+		if ev == sale.EvNoAnswer && ans.Signed && ans.Order == a.ID && ans.Merchant == a.Contract.Merchant {
+			// The wallet knows the order, and its word settles nothing: a part was given back, say.
+			noteAnswer(ans)(a)
+			return true, nil
+		}
+		switch ev {
 		case sale.EvNoAnswer, sale.EvForeign, sale.EvNotSent:
 			select {
 			case <-ctx.Done():

@@ -26,9 +26,11 @@ func wallets() []walletRow {
 			Hosts:      []string{"api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"},
 			Schemes:    wechatpay.Schemes(),
 			Currencies: []sale.Currency{"CNY"},
-			Settings:   []string{"app_id", "merchant_id", "sub_merchant_id"},
+			Settings:   []string{"app_id", "merchant_id", "sub_merchant_id", "notify_url"},
+			Offers:     true, OfferNeeds: []string{"notify_url"},
+			Secret: config.Optional, // the APIv3 key: renews the platform's certificates
 		}, wechatpay.Clock, func(m map[string]string) wechatpay.Settings {
-			return wechatpay.Settings{AppID: m["app_id"], MerchantID: m["merchant_id"], SubMerchantID: m["sub_merchant_id"]}
+			return wechatpay.Settings{AppID: m["app_id"], MerchantID: m["merchant_id"], SubMerchantID: m["sub_merchant_id"], NotifyURL: m["notify_url"]}
 		}, func(cfg wallet.Config, s wechatpay.Settings) (agent.Wallet, error) { return wechatpay.New(cfg, s) }),
 
 		bind(config.Wallet{

@@ -90,7 +90,7 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 	var cl client
 	switch name {
 	case wallettest.WeChatPay:
-		cl, err = wechatpay.New(cfg, wechatpay.Settings{AppID: s["app_id"], MerchantID: s["merchant_id"], SubMerchantID: s["sub_merchant_id"]})
+		cl, err = wechatpay.New(cfg, wechatpay.Settings{AppID: s["app_id"], MerchantID: s["merchant_id"], SubMerchantID: s["sub_merchant_id"], NotifyURL: s["notify_url"]})
 	case wallettest.Alipay:
 		cl, err = alipay.New(cfg, alipay.Settings{AppID: s["app_id"], SellerID: s["seller_id"], ServiceProviderID: s["sys_service_provider_id"]})
 	case wallettest.UnionPay:
@@ -130,6 +130,13 @@ func (l *till) query(a sale.Attempt) sale.Answer {
 		l.t.Fatal(err)
 	}
 	return ans
+}
+
+// asked is the attempt as it stands once its reverse was asked for: then "given back" means
+// wholly.
+func asked(a sale.Attempt) sale.Attempt {
+	a.State = sale.Reversing
+	return a
 }
 
 func (l *till) reverse(a sale.Attempt) sale.Answer {

@@ -28,6 +28,11 @@ type dialect interface {
 	contract() Contract
 }
 
+// asider is a dialect that answers further requests which are about no order; false for others.
+type asider interface {
+	aside(h *house, w http.ResponseWriter, r *http.Request, body []byte) bool
+}
+
 type signature int
 
 const (
@@ -144,6 +149,9 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if b, ok := h.dialect.(biller); ok && b.serveBill(h, w, r, body) {
+		return
+	}
+	if a, ok := h.dialect.(asider); ok && a.aside(h, w, r, body) {
 		return
 	}
 	o, problems := h.dialect.parse(r, body)
@@ -265,6 +273,10 @@ func otherOrder(id string) string {
 
 func (h *house) write(w http.ResponseWriter, o order, e Entry, v verdict, how signature) {
 	status, header, body := h.dialect.answer(o, e, v, how)
+	send(w, status, header, body)
+}
+
+func send(w http.ResponseWriter, status int, header http.Header, body []byte) {
 	for k, values := range header {
 		w.Header()[k] = values
 	}

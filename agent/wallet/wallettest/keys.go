@@ -141,10 +141,10 @@ func newAuthority(hosts []string) (*authority, error) {
 	return a, nil
 }
 
-// platformCertificate wraps a platform key into a self-signed certificate: WeChat Pay's
+// platformCertificate wraps the n-th platform key into a self-signed certificate: WeChat Pay's
 // answers name the serial number.
-func platformCertificate(key *rsa.PrivateKey) (certPEM []byte, serial string, err error) {
-	number := new(big.Int).SetBytes([]byte{0x71, 0x32, 0xD7, 0x2A, 0x03, 0xE9, 0x3C, 0xDD, 0xF8, 0xC0, 0x3B, 0xBD, 0x1F, 0x37, 0xEE, 0xDF, 0, 0, 0, 1})
+func platformCertificate(key *rsa.PrivateKey, n int) (certPEM []byte, serial string, err error) {
+	number := new(big.Int).SetBytes([]byte{0x71, 0x32, 0xD7, 0x2A, 0x03, 0xE9, 0x3C, 0xDD, 0xF8, 0xC0, 0x3B, 0xBD, 0x1F, 0x37, 0xEE, 0xDF, 0, 0, 0, byte(n)})
 	cert := &x509.Certificate{
 		SerialNumber: number, Subject: pkix.Name{CommonName: "wallettest platform"},
 		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),

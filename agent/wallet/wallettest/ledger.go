@@ -162,7 +162,7 @@ func (h *house) reverse(o order) (Entry, verdict) {
 		e = &Entry{Wallet: h.name, Order: o.id, Merchant: o.merchant, SubMerchant: o.sub, Currency: "CNY", State: StateClosed, At: time.Now()}
 		// WeChat Pay knows a reversed order from then on; the others go on saying that there
 		// is none (unconfirmed for UnionPay).
-		e.known = h.name == WeChatPay
+		e.known = h.wechat()
 		h.orders[o.id], h.order = e, append(h.order, o.id)
 		return *e, vDone
 	}
@@ -184,7 +184,7 @@ func (h *house) reverse(o order) (Entry, verdict) {
 // taken longer on its way here than the reverse did, hence the margin.
 func (h *house) checkEarly(id string) {
 	seen, ok := h.seen[id]
-	if !ok || h.name != WeChatPay {
+	if !ok || !h.wechat() {
 		return
 	}
 	if early := h.w.scaled(15*time.Second) - time.Since(seen); early > h.w.scaled(1500*time.Millisecond)+50*time.Millisecond {
@@ -204,12 +204,16 @@ func (h *house) confirm(id string) error {
 	return nil
 }
 
+// wechat reports one of WeChat Pay's interfaces.
+func (h *house) wechat() bool { return h.name == WeChatPay || h.name == WeChatPayV2 }
+
 // expire closes what waited too long: an offered code at its own time, and at Alipay every
-// order after three minutes.
+// order after three minutes. At WeChat Pay a code cannot be paid after its time, and its order
+// goes on waiting.
 func (h *house) expire() {
 	for _, e := range h.orders {
 		waits := e.State == StateOffered || e.State == StatePaying && e.Code != ""
-		if waits && time.Now().After(e.Expires) {
+		if waits && !time.Now().Before(e.Expires) && !h.wechat() {
 			e.State = StateClosed
 		}
 	}

@@ -45,6 +45,9 @@ func (c Contract) codeOf(random string) string {
 	return fmt.Sprintf(c.CodeForm, random)
 }
 
+// payable reports whether its shown code can be paid now.
+func (e *Entry) payable() bool { return e.State == StateOffered && time.Now().Before(e.Expires) }
+
 // close closes an order if it is unpaid, and gives no money back.
 func (h *house) close(o order) (Entry, verdict) {
 	e := h.orders[o.id]
@@ -70,16 +73,16 @@ func (w *World) Scan(code string) error {
 			if e.Code != code {
 				continue
 			}
-			state := e.State
-			if state == StateOffered {
+			state, payable := e.State, e.payable()
+			if payable {
 				e.known = true
 				if e.State = StatePaying; !e.asks {
 					h.charge(e)
 				}
 			}
 			h.mu.Unlock()
-			if state != StateOffered {
-				return fmt.Errorf("pay the shown code of order %s at %s: it is %s", id, h.name, state)
+			if !payable {
+				return fmt.Errorf("pay the shown code of order %s at %s: it is %s and could be paid until %s", id, h.name, state, e.Expires.Format(time.TimeOnly))
 			}
 			return nil
 		}
@@ -92,7 +95,7 @@ func (w *World) Scan(code string) error {
 func (w *World) Offered() []string {
 	codes := []string{}
 	for _, e := range w.Ledger() {
-		if e.State == StateOffered {
+		if e.payable() {
 			codes = append(codes, e.Code)
 		}
 	}

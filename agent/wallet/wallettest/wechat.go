@@ -1,12 +1,8 @@
 package wallettest
 
 import (
-	"bytes"
 	"crypto/rsa"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,22 +14,31 @@ import (
 
 // wechat speaks API v3.
 type wechat struct {
+	w                       *World
 	keys                    pairOf
-	certPEM                 []byte
-	serial                  string
+	v3Key                   []byte // the APIv3 key
 	app, merchant, sub, our string
 
-	mu     sync.Mutex
-	nonces map[string]bool
+	mu        sync.Mutex
+	nonces    map[string]bool
+	platforms []platform // the certificates in the list, the newest last
+	signing   int        // the one that signs
+}
+
+// platform is a key that signs answers, and its certificate.
+type platform struct {
+	key     *rsa.PrivateKey
+	certPEM []byte
+	serial  string
 }
 
 func newWechat(w *World, keys pairOf) (*wechat, error) {
-	certPEM, serial, err := platformCertificate(keys.platform)
+	certPEM, serial, err := platformCertificate(keys.platform, 1)
 	if err != nil {
 		return nil, err
 	}
-	d := &wechat{keys: keys, certPEM: certPEM, serial: serial, app: "wxd678efh567hg6787", merchant: "1900000001",
-		our: "5157F09EFDC096DE15EBE81A47057A7232F1B8E1", nonces: map[string]bool{}}
+	d := &wechat{w: w, keys: keys, v3Key: []byte("simulated-APIv3-key-of-32-bytes."), app: "wxd678efh567hg6787", merchant: "1900000001",
+		our: "5157F09EFDC096DE15EBE81A47057A7232F1B8E1", nonces: map[string]bool{}, platforms: []platform{{keys.platform, certPEM, serial}}}
 	if w.o.SubMerchant {
 		d.sub = "1900000109"
 	}
@@ -43,73 +48,103 @@ func newWechat(w *World, keys pairOf) (*wechat, error) {
 func (d *wechat) contract() Contract {
 	return Contract{
 		Schemes: []string{"wechatpay"}, KeyID: d.our, Merchant: d.merchant, SubMerchant: d.sub,
-		KeyPEM: d.keys.merchantPEM, WalletKeyPEM: d.certPEM,
-		Settings: map[string]string{"app_id": d.app, "merchant_id": d.merchant, "sub_merchant_id": d.sub},
+		KeyPEM: d.keys.merchantPEM, WalletKeyPEM: d.platforms[0].certPEM,
+		Settings: map[string]string{"app_id": d.app, "merchant_id": d.merchant, "sub_merchant_id": d.sub, "notify_url": wechatNotify},
+		Offers:   true, CodeForm: "weixin://wxpay/bizpayurl?pr=%s", Files: map[string][]byte{"secret_file": d.v3Key},
 	}
 }
 
+// wechatNotify is where payments of shown codes are announced; nobody is there.
+const wechatNotify = "https://notify.example/wechatpay"
+
 var (
 	wechatOrder  = regexp.MustCompile(`^[0-9A-Za-z_\-*]{6,32}$`)
+	wechatRefund = regexp.MustCompile(`^[0-9A-Za-z_\-|*@]{1,64}$`)
 	wechatCode   = regexp.MustCompile(`^1[0-5][0-9]{16}$`)
+	wechatNumber = regexp.MustCompile(`^[0-9]{28,32}$`)
 	wechatAuth   = regexp.MustCompile(`^WECHATPAY2-SHA256-RSA2048 (.*)$`)
 	wechatParam  = regexp.MustCompile(`^(mchid|nonce_str|timestamp|serial_no|signature)="([^"]*)"$`)
-	wechatRoutes = regexp.MustCompile(`^/v3/pay/(partner/)?transactions/(?:(codepay)|out-trade-no/([^/]*)(/reverse)?)$`)
 )
 
-// wechatPay is the body of a code payment, every field we may send.
-type wechatPay struct {
-	AppID       string `json:"appid"`
-	MchID       string `json:"mchid"`
-	SpAppID     string `json:"sp_appid"`
-	SpMchID     string `json:"sp_mchid"`
-	SubMchID    string `json:"sub_mchid"`
-	Description string `json:"description"`
-	OutTradeNo  string `json:"out_trade_no"`
-	Payer       struct {
-		AuthCode string `json:"auth_code"`
-	} `json:"payer"`
-	Amount struct {
-		Total    int64  `json:"total"`
-		Currency string `json:"currency"`
-	} `json:"amount"`
-	Scene struct {
-		DeviceID string `json:"device_id"`
-		DeviceIP string `json:"device_ip"`
-		Store    struct {
-			ID    string `json:"id"`
-			OutID string `json:"out_id"`
-		} `json:"store_info"`
-	} `json:"scene_info"`
+// wechatRoute is one request of API v3. Groups of path: "partner/", and the number in it.
+type wechatRoute struct {
+	method string
+	path   *regexp.Regexp
+	op     sale.Op
+	number func(o *order, s string)
+	body   func(d *wechat, p *problems, o *order, body []byte)
+}
+
+func wechatOrderNo(o *order, s string) { o.id = s }
+
+// wechatRoutes is the table of requests, after
+// https://pay.weixin.qq.com/doc/v3/merchant (code payment, Native, refunds).
+var wechatRoutes = []wechatRoute{
+	{"POST", regexp.MustCompile(`^/v3/pay/(partner/)?transactions/codepay()$`), sale.OpPay, nil, (*wechat).readPay},
+	{"POST", regexp.MustCompile(`^/v3/pay/(partner/)?transactions/native()$`), sale.OpOffer, nil, (*wechat).readOffer},
+	{"POST", regexp.MustCompile(`^/v3/pay/(partner/)?transactions/out-trade-no/([^/]*)/reverse$`), sale.OpReverse, wechatOrderNo, (*wechat).readReverse},
+	{"POST", regexp.MustCompile(`^/v3/pay/(partner/)?transactions/out-trade-no/([^/]*)/close$`), sale.OpClose, wechatOrderNo, (*wechat).readClose},
+	{"GET", regexp.MustCompile(`^/v3/pay/(partner/)?transactions/out-trade-no/([^/]*)$`), sale.OpQuery, wechatOrderNo, nil},
+	{"GET", regexp.MustCompile(`^/v3/pay/(partner/)?transactions/id/([^/]*)$`), sale.OpQuery, func(o *order, s string) { o.transaction = s }, nil},
+	{"POST", regexp.MustCompile(`^/v3/refund/domestic/refunds()()$`), sale.OpRefund, nil, (*wechat).readRefund},
+	{"GET", regexp.MustCompile(`^/v3/refund/domestic/refunds()/([^/]*)$`), sale.OpQueryRefund, func(o *order, s string) { o.refund = s }, nil},
 }
 
 func (d *wechat) parse(r *http.Request, body []byte) (order, []string) {
 	p := problems{}
 	o := order{merchant: d.merchant, sub: d.sub, currency: "CNY"}
-	route := wechatRoutes.FindStringSubmatch(r.URL.Path)
-	switch {
-	case route == nil:
-		p.add("path %s", r.URL.Path)
-		return o, p.list
-	case route[2] == "codepay" && r.Method == http.MethodPost:
-		o.op = sale.OpPay
-	case route[4] == "/reverse" && r.Method == http.MethodPost:
-		o.op, o.id = sale.OpReverse, route[3]
-	case route[2] == "" && route[4] == "" && r.Method == http.MethodGet:
-		o.op, o.id = sale.OpQuery, route[3]
-	default:
-		p.add("%s %s", r.Method, r.URL.Path)
+	for _, route := range wechatRoutes {
+		m := route.path.FindStringSubmatch(r.URL.Path)
+		if m == nil || route.method != r.Method {
+			continue
+		}
+		o.op = route.op
+		if route.number != nil {
+			route.number(&o, m[2])
+		}
+		if strings.HasPrefix(r.URL.Path, "/v3/pay/") {
+			p.check((m[1] != "") == (d.sub != ""), "partner path and sub-merchant do not go together")
+		}
+		d.authorize(&p, r, body)
+		p.check(r.URL.RawQuery == d.queryOf(route), "query %q", r.URL.RawQuery)
+		if route.body != nil {
+			route.body(d, &p, &o, body)
+		} else {
+			p.check(len(body) == 0, "a query has no body")
+		}
+		d.checkNumbers(&p, o)
 		return o, p.list
 	}
-	p.check((route[1] != "") == (d.sub != ""), "partner path and sub-merchant do not go together")
-	d.authorize(&p, r, body)
-	switch o.op {
-	case sale.OpQuery:
-		d.checkQuery(&p, r.URL.Query())
-	default:
-		d.readBody(&p, &o, body)
+	p.add("%s %s", r.Method, r.URL.Path)
+	return o, p.list
+}
+
+// queryOf is what the query of a request must say.
+func (d *wechat) queryOf(r wechatRoute) string {
+	switch {
+	case r.op == sale.OpQuery && d.sub != "":
+		return "sp_mchid=" + d.merchant + "&sub_mchid=" + d.sub
+	case r.op == sale.OpQuery:
+		return "mchid=" + d.merchant
+	case r.op == sale.OpQueryRefund && d.sub != "":
+		return "sub_mchid=" + d.sub
+	}
+	return ""
+}
+
+func (d *wechat) checkNumbers(p *problems, o order) {
+	switch {
+	case o.op == sale.OpQueryRefund:
+		p.check(wechatRefund.MatchString(o.refund), "out_refund_no %q", o.refund)
+		return
+	case o.op == sale.OpRefund:
+		p.check(wechatRefund.MatchString(o.refund), "out_refund_no %q", o.refund)
+	}
+	if o.transaction != "" {
+		p.check(wechatNumber.MatchString(o.transaction), "transaction_id %q", o.transaction)
+		return
 	}
 	p.check(wechatOrder.MatchString(o.id), "out_trade_no %q", o.id)
-	return o, p.list
 }
 
 // authorize checks the header Authorization and the signature it carries.
@@ -140,119 +175,4 @@ func (d *wechat) authorize(p *problems, r *http.Request, body []byte) {
 	defer d.mu.Unlock()
 	p.check(len(auth["nonce_str"]) >= 8 && len(auth["nonce_str"]) <= 32 && !d.nonces[auth["nonce_str"]], "nonce_str is short, long or used before")
 	d.nonces[auth["nonce_str"]] = true
-}
-
-func (d *wechat) checkQuery(p *problems, q url.Values) {
-	want := url.Values{"mchid": {d.merchant}}
-	if d.sub != "" {
-		want = url.Values{"sp_mchid": {d.merchant}, "sub_mchid": {d.sub}}
-	}
-	p.check(q.Encode() == want.Encode(), "query of another merchant")
-}
-
-// readBody reads the body of a payment or a reverse, and lets no unknown field pass.
-func (d *wechat) readBody(p *problems, o *order, body []byte) {
-	var in wechatPay
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil {
-		p.add("body is not the JSON object it should be")
-		return
-	}
-	if d.sub == "" {
-		p.check(in.AppID == d.app && in.MchID == d.merchant, "appid or mchid of another merchant")
-		p.check(in.SpAppID == "" && in.SpMchID == "" && in.SubMchID == "", "partner fields without a partner")
-	} else {
-		p.check(in.SpAppID == d.app && in.SpMchID == d.merchant && in.SubMchID == d.sub, "sp_appid, sp_mchid or sub_mchid of another merchant")
-	}
-	if o.op != sale.OpPay {
-		return
-	}
-	o.id, o.code, o.total, o.currency = in.OutTradeNo, in.Payer.AuthCode, in.Amount.Total, in.Amount.Currency
-	p.check(wechatCode.MatchString(o.code), "auth_code is not 18 digits from 10 to 15")
-	p.check(o.total > 0, "amount.total is not above zero")
-	p.check(o.currency == "CNY", "amount.currency is not CNY")
-	p.check(in.Description != "" && len(in.Description) <= 127, "description is missing or above 127 bytes")
-	p.check(in.Scene.DeviceID != "" && len(in.Scene.DeviceID) <= 32, "scene_info.device_id is missing or above 32 characters")
-	p.check(len(in.Scene.DeviceIP) <= 45, "scene_info.device_ip is above 45 characters")
-}
-
-// wechatStates names the ledger's states.
-var wechatStates = map[string]string{StatePaying: "USERPAYING", StatePaid: "SUCCESS", StateFailed: "PAYERROR",
-	StateClosed: "REVOKED", StateRefunded: "REFUND"}
-
-var wechatRefusals = map[verdict]struct {
-	status        int
-	code, message string
-}{
-	vBadCode:     {400, "AUTH_CODE_INVALID", "付款码已过期，请刷新再试"},
-	vDeclined:    {403, "NOT_ENOUGH", "用户账号余额不足"},
-	vUsed:        {400, "ORDERPAID", "订单已支付"},
-	vClosed:      {400, "ORDER_REVERSED", "订单已撤销"},
-	vNotFound:    {404, "ORDER_NOT_EXIST", "订单不存在"},
-	vSystemError: {500, "SYSTEM_ERROR", "系统异常，请稍后重试"},
-	vBadRequest:  {400, "PARAM_ERROR", "参数错误"},
-}
-
-func (d *wechat) answer(o order, e Entry, v verdict, how signature) (int, http.Header, []byte) {
-	status := 200
-	var out map[string]any
-	refused, no := wechatRefusals[v]
-	switch {
-	case no:
-		status = refused.status
-		out = map[string]any{"code": refused.code, "message": refused.message}
-	case o.op == sale.OpReverse:
-		out = d.echo(e)
-	default:
-		out = d.echo(e)
-		out["trade_type"], out["trade_state"], out["trade_state_desc"] = "MICROPAY", wechatStates[e.State], wechatStates[e.State]
-		out["transaction_id"] = e.Transaction
-		// What the payer paid is less than the order's total, as with a coupon: a client that
-		// compares the wrong one is found out.
-		out["amount"] = map[string]any{"total": e.TotalMinor, "currency": e.Currency, "payer_total": e.TotalMinor - 1, "payer_currency": e.Currency}
-		out["payer"] = map[string]any{"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}
-		if !e.PaidAt.IsZero() {
-			out["success_time"] = e.PaidAt.Format(time.RFC3339)
-		}
-	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		panic(err)
-	}
-	return status, d.sign(body, how), body
-}
-
-func (d *wechat) echo(e Entry) map[string]any {
-	if d.sub != "" {
-		return map[string]any{"sp_appid": d.app, "sp_mchid": e.Merchant, "sub_mchid": e.SubMerchant, "out_trade_no": e.Order}
-	}
-	return map[string]any{"appid": d.app, "mchid": e.Merchant, "out_trade_no": e.Order}
-}
-
-func (d *wechat) sign(body []byte, how signature) http.Header {
-	h := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
-	if how == missing {
-		return h
-	}
-	timestamp, nonce := strconv.FormatInt(time.Now().Unix(), 10), digits(20)
-	sig := sign(d.keys.platform, timestamp+"\n"+nonce+"\n"+string(body)+"\n")
-	if how == forged {
-		sig = "WECHATPAY/SIGNTEST/" + sig[19:]
-	}
-	h.Set("Wechatpay-Timestamp", timestamp)
-	h.Set("Wechatpay-Nonce", nonce)
-	h.Set("Wechatpay-Serial", d.serial)
-	h.Set("Wechatpay-Signature", sig)
-	h.Set("Request-Id", digits(16))
-	return h
-}
-
-// PlatformKey is the public half of what signs WeChat Pay's answers, for foreign clients.
-func (w *World) PlatformKey(wallet string) *rsa.PublicKey {
-	pairs, err := loadKeys()
-	if err != nil {
-		panic(fmt.Sprintf("the keys were loaded before: %v", err))
-	}
-	return &pairs[wallet].platform.PublicKey
 }

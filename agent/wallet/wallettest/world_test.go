@@ -25,7 +25,7 @@ func TestPaidThenReversed(t *testing.T) {
 		if ev := a.Judge(sale.OpReverse, l.reverse(a)); ev != sale.EvAccepted {
 			t.Errorf("reverse is worth %q", ev)
 		}
-		if ev := a.Judge(sale.OpQuery, l.query(a)); ev != sale.EvRefunded {
+		if ev := a.Judge(sale.OpQuery, l.query(asked(a))); ev != sale.EvRefunded {
 			t.Errorf("query after the reverse is worth %q", ev)
 		}
 		e := l.entry(a)
@@ -195,7 +195,7 @@ func TestReverses(t *testing.T) {
 		if ans := l.reverse(b); ans.Outcome != sale.OutUnknown {
 			t.Errorf("reverse with a lost answer: %s", describe(ans))
 		}
-		if ans := l.query(b); ans.Outcome != sale.OutRefunded {
+		if ans := l.query(asked(b)); ans.Outcome != sale.OutRefunded {
 			t.Errorf("query after it: %s", describe(ans))
 		}
 

@@ -26,6 +26,7 @@ type reply struct {
 	} `json:"amount"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	CodeURL string `json:"code_url"`
 }
 
 // states says what a trade_state is worth.
@@ -99,6 +100,36 @@ var reverseCodes = map[string]refusal{
 	"FREQUENCY_LIMITED": {sale.OutRetry, []int{429}},
 }
 
+// offerCodes is the closed list for an order whose code is to be shown.
+var offerCodes = map[string]refusal{
+	"NO_AUTH":               {sale.OutDeclined, []int{401, 403}},
+	"PARAM_ERROR":           {sale.OutDeclined, []int{400}},
+	"SIGN_ERROR":            {sale.OutDeclined, []int{401}},
+	"MCH_NOT_EXISTS":        {sale.OutDeclined, business},
+	"APPID_MCHID_NOT_MATCH": {sale.OutDeclined, business},
+
+	"ORDERPAID":         {sale.OutDuplicate, business},
+	"ORDER_PAID":        {sale.OutDuplicate, business},
+	"OUT_TRADE_NO_USED": {sale.OutDuplicate, business},
+	"ORDERCLOSED":       {sale.OutDuplicate, business},
+	"ORDER_CLOSED":      {sale.OutDuplicate, business},
+}
+
+// closeCodes is the closed list for a close. ORDERPAID settles nothing here: the query says
+// what was paid.
+var closeCodes = map[string]refusal{
+	"ORDERNOTEXIST":   {sale.OutNotFound, business},
+	"ORDER_NOT_EXIST": {sale.OutNotFound, business},
+	"ORDERCLOSED":     {sale.OutAccepted, business},
+	"ORDER_CLOSED":    {sale.OutAccepted, business},
+	"ORDERREVERSED":   {sale.OutAccepted, business},
+	"ORDER_REVERSED":  {sale.OutAccepted, business},
+}
+
+var refusals = map[sale.Op]map[string]refusal{
+	sale.OpPay: payCodes, sale.OpQuery: queryCodes, sale.OpReverse: reverseCodes, sale.OpOffer: offerCodes, sale.OpClose: closeCodes,
+}
+
 // judge verifies an answer and reads it.
 func (c *Client) judge(op sale.Op, r wallet.Reply) sale.Answer {
 	if r.Cause != "" {
@@ -131,18 +162,19 @@ func read(op sale.Op, status int, body []byte) sale.Answer {
 	ans.WalletTransaction = wallet.CleanID(in.TransactionID)
 	ans.PaidAt = wallet.CleanID(in.SuccessTime)
 	if in.Amount != nil && in.Amount.Total != nil {
-		currency := sale.Currency(wallet.CleanCode(in.Amount.Currency))
-		if currency == "" {
-			currency = "CNY" // the documented default
-		}
-		exponent, _ := currency.Exponent()
-		ans.HasTotal, ans.Total = true, sale.Amount{Minor: *in.Amount.Total, Currency: currency, Exponent: exponent}
+		ans.HasTotal, ans.Total = true, amount(*in.Amount.Total, in.Amount.Currency)
 	}
 	switch {
 	case status/100 != 2 || in.Code != "":
 		refuse(&ans, op, status, in)
 	case op == sale.OpReverse:
 		reversed(&ans, status, in)
+	case op == sale.OpClose && status == 204:
+		ans.Outcome = sale.OutAccepted
+	case op == sale.OpOffer && status == 200:
+		offered(&ans, in)
+	case op == sale.OpClose || op == sale.OpOffer:
+		ans.Cause = fmt.Sprintf("status %d is not an answer to a %s", status, op)
 	case status == 200:
 		stated(&ans, in)
 	default:
@@ -151,10 +183,19 @@ func read(op sale.Op, status int, body []byte) sale.Answer {
 	return ans
 }
 
+// amount is a sum as the wallet writes it; the documents give CNY as the default.
+func amount(minor int64, code string) sale.Amount {
+	currency := sale.Currency(wallet.CleanCode(code))
+	if currency == "" {
+		currency = "CNY"
+	}
+	exponent, _ := currency.Exponent()
+	return sale.Amount{Minor: minor, Currency: currency, Exponent: exponent}
+}
+
 func refuse(ans *sale.Answer, op sale.Op, status int, in reply) {
 	ans.Code, ans.Text = wallet.CleanCode(in.Code), wallet.CleanText(in.Message)
-	table := map[sale.Op]map[string]refusal{sale.OpPay: payCodes, sale.OpQuery: queryCodes, sale.OpReverse: reverseCodes}[op]
-	row := table[in.Code]
+	row := refusals[op][in.Code]
 	for _, s := range row.statuses {
 		if s == status {
 			ans.Outcome = row.outcome
@@ -189,4 +230,13 @@ func stated(ans *sale.Answer, in reply) {
 	default:
 		ans.Outcome = outcome
 	}
+}
+
+// offered reads the answer to an offer, which echoes nothing: it holds the code alone.
+func offered(ans *sale.Answer, in reply) {
+	if !showable(in.CodeURL) {
+		ans.Cause = "the answer holds no code that could be shown"
+		return
+	}
+	ans.Outcome = sale.OutAccepted
 }

@@ -20,13 +20,19 @@ type Client struct {
 
 	// The parts of a request that never change, made once: between the code and the first
 	// byte on the wire stands one RSA signature and little else.
-	payTarget  string
-	payHead    []byte // body up to the order number's value
-	payTail    []byte // body after the amount
-	orderPath  string
-	queryTail  string
-	reverse    []byte // body of a reverse
-	authPrefix string
+	payTarget   string
+	payHead     []byte // body up to the order number's value
+	payTail     []byte // body after the amount
+	offerTarget string
+	offerTail   []byte // body of an offer after the amount
+	orderPath   string
+	findPath    string
+	queryTail   string
+	refundTail  string // query of a refund's query
+	reverse     []byte // body of a reverse
+	closing     []byte // body of a close
+	refundHead  []byte // body of a refund up to the order number's value
+	authPrefix  string
 }
 
 // New prepares a client. It dials nothing; Warm does.
@@ -41,24 +47,30 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ours := cfg.Ring.Keys(); ours.Secret != nil && ours.Secret.Len() != keyLen {
+		return nil, fmt.Errorf("contract %s: the APIv3 key has %d bytes, want %d", cfg.Ref.Name, ours.Secret.Len(), keyLen)
+	}
 	if cfg.Nonce == nil {
 		cfg.Nonce = wallet.Nonce
 	}
 	c := &Client{cfg: cfg, set: s, link: link}
 	c.authPrefix = `Authorization: WECHATPAY2-SHA256-RSA2048 mchid="` + s.MerchantID + `",nonce_str="`
 
-	ids := []byte(`{"appid":` + quote(s.AppID) + `,"mchid":` + quote(s.MerchantID))
-	root := "/v3/pay/transactions/"
-	c.queryTail = "?mchid=" + s.MerchantID
+	mch := `"mchid":` + quote(s.MerchantID)
+	ids, root := `{"appid":`+quote(s.AppID)+`,`+mch, "/v3/pay/transactions/"
+	c.queryTail, c.refundHead = "?mchid="+s.MerchantID, []byte(`{"out_trade_no":"`)
 	if s.SubMerchantID != "" {
-		ids = []byte(`{"sp_appid":` + quote(s.AppID) + `,"sp_mchid":` + quote(s.MerchantID) + `,"sub_mchid":` + quote(s.SubMerchantID))
-		root = "/v3/pay/partner/transactions/"
+		sub := `"sub_mchid":` + quote(s.SubMerchantID)
+		mch = `"sp_mchid":` + quote(s.MerchantID) + `,` + sub
+		ids, root = `{"sp_appid":`+quote(s.AppID)+`,`+mch, "/v3/pay/partner/transactions/"
 		c.queryTail = "?sp_mchid=" + s.MerchantID + "&sub_mchid=" + s.SubMerchantID
+		c.refundHead, c.refundTail = []byte(`{`+sub+`,"out_trade_no":"`), "?sub_mchid="+s.SubMerchantID
 	}
-	c.payTarget, c.orderPath = root+"codepay", root+"out-trade-no/"
-	c.reverse = append(append([]byte(nil), ids...), '}')
-	c.payHead = append(ids, `,"description":`+quote(description(cfg.Terminal))+`,"out_trade_no":"`...)
-	c.payTail = scene(cfg.Terminal)
+	c.payTarget, c.offerTarget = root+"codepay", root+"native"
+	c.orderPath, c.findPath = root+"out-trade-no/", root+"id/"
+	c.reverse, c.closing = []byte(ids+`}`), []byte(`{`+mch+`}`)
+	c.payHead = []byte(ids + `,"description":` + quote(description(cfg.Terminal)) + `,"out_trade_no":"`)
+	c.payTail, c.offerTail = scene(cfg.Terminal), offerScene(cfg.Terminal)
 	return c, nil
 }
 
@@ -123,14 +135,25 @@ func (c *Client) Prepare(ctx context.Context, a sale.Attempt, code sale.Credenti
 	}, nil
 }
 
-// Query implements agent.Wallet.
+// Query implements agent.Wallet. That a part was given back is no answer to it: see givenBack.
 func (c *Client) Query(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
-	return c.ask(ctx, sale.OpQuery, a, "GET", c.orderPath+a.ID+c.queryTail, nil)
+	ans, err := c.query(ctx, a)
+	if err != nil || ans.Outcome != sale.OutRefunded {
+		return ans, err
+	}
+	return c.givenBack(ctx, a, ans)
+}
+
+func (c *Client) query(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
+	return c.ask(ctx, sale.OpQuery, a.ID, "GET", c.orderPath+a.ID+c.queryTail, nil)
 }
 
 // Reverse implements agent.Wallet.
 func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
-	return c.ask(ctx, sale.OpReverse, a, "POST", c.orderPath+a.ID+"/reverse", c.reverse)
+	if a.Offered() {
+		return c.takeBack(ctx, a)
+	}
+	return c.ask(ctx, sale.OpReverse, a.ID, "POST", c.orderPath+a.ID+"/reverse", c.reverse)
 }
 
 // Warm implements agent.Warmer.
@@ -139,15 +162,26 @@ func (c *Client) Warm(ctx context.Context) error { return c.link.Warm(ctx) }
 // Disconnect ends the idle connections.
 func (c *Client) Disconnect() error { return c.link.Close() }
 
-func (c *Client) ask(ctx context.Context, op sale.Op, a sale.Attempt, method, target string, body []byte) (sale.Answer, error) {
-	if err := ctx.Err(); err != nil {
-		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
-	}
-	request, err := c.request(method, target, body)
+// ask sends one request about an order, or a number that may be one, and judges the answer.
+func (c *Client) ask(ctx context.Context, op sale.Op, order, method, target string, body []byte) (sale.Answer, error) {
+	reply, err := c.exchange(ctx, op, order, method, target, body)
 	if err != nil {
-		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
+		return sale.Answer{}, err
 	}
-	return c.judge(op, c.link.Do(ctx, method, request)), nil
+	return c.judge(op, reply), nil
+}
+
+// exchange signs a request and sends it once.
+func (c *Client) exchange(ctx context.Context, op sale.Op, order, method, target string, body []byte) (wallet.Reply, error) {
+	err := ctx.Err()
+	var request []byte
+	if err == nil {
+		request, err = c.request(method, target, body)
+	}
+	if err != nil {
+		return wallet.Reply{}, fmt.Errorf("%s %s at %s: %w", op, order, c.cfg.Ref.Name, err)
+	}
+	return c.link.Do(ctx, method, request), nil
 }
 
 func (c *Client) payRequest(a sale.Attempt, code sale.Credential) ([]byte, error) {

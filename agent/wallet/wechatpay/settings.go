@@ -2,6 +2,7 @@ package wechatpay
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/tilld/tilld/agent/sale"
@@ -43,11 +44,15 @@ type Settings struct {
 	// SubMerchantID.
 	MerchantID    string `toml:"merchant_id"`
 	SubMerchantID string `toml:"sub_merchant_id"`
+	// NotifyURL is where WeChat Pay announces payments of codes that the till shows. It must be
+	// given with every such order, and reachable; the till itself never relies on it.
+	NotifyURL string `toml:"notify_url"`
 }
 
 var (
 	appIDForm    = regexp.MustCompile(`^[A-Za-z0-9_]{2,32}$`)
 	merchantForm = regexp.MustCompile(`^[0-9]{5,32}$`)
+	notifyForm   = regexp.MustCompile(`^https://[!-~]{1,247}$`)
 )
 
 // Check lists every mistake.
@@ -61,6 +66,9 @@ func (s Settings) Check() []wallet.Fault {
 	}
 	if s.SubMerchantID != "" && !merchantForm.MatchString(s.SubMerchantID) {
 		faults = append(faults, wallet.Fault{Key: "sub_merchant_id", Text: "must be 5 to 32 digits, or empty"})
+	}
+	if s.NotifyURL != "" && (!notifyForm.MatchString(s.NotifyURL) || strings.ContainsAny(s.NotifyURL, "?#")) {
+		faults = append(faults, wallet.Fault{Key: "notify_url", Text: "must be https:// and a path of at most 255 characters, without parameters, or empty"})
 	}
 	return faults
 }

@@ -87,8 +87,11 @@ func testClient(t testing.TB, s Settings) *Client {
 }
 
 var (
-	direct  = Settings{AppID: "wxd678efh567hg6787", MerchantID: "1900000001"}
+	direct  = Settings{AppID: "wxd678efh567hg6787", MerchantID: "1900000001", NotifyURL: "https://pay.example/notify"}
 	attempt = sale.Attempt{ID: "7Z4M2K9QABC123000000421015", Amount: sale.Amount{Minor: 1280, Currency: "CNY", Exponent: 2}, SentAt: time.Unix(1554208460, 0)}
+	refund  = sale.Refund{ID: attempt.ID + "R0123456789AB", Amount: sale.Amount{Minor: 300, Currency: "CNY", Exponent: 2}}
+
+	offeredAttempt = func() sale.Attempt { a := attempt; a.OfferLife = 90 * time.Second; return a }()
 )
 
 func credential() sale.Credential {
@@ -111,6 +114,26 @@ func TestGoldenRequests(t *testing.T) {
 		reverse, err := c.request("POST", c.orderPath+attempt.ID+"/reverse", c.reverse)
 		if err != nil {
 			t.Fatal(err)
+		}
+		offer, err := c.offerBody(offeredAttempt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for op, r := range map[string]struct {
+			method, target string
+			body           []byte
+		}{
+			"offer":        {"POST", c.offerTarget, offer},
+			"close":        {"POST", c.orderPath + attempt.ID + "/close", c.closing},
+			"refund":       {"POST", refundPath, c.refundBody(attempt.ID, refund, attempt.Amount)},
+			"query-refund": {"GET", refundPath + "/" + refund.ID + c.refundTail, nil},
+			"find":         {"GET", c.findPath + "4200001361307220321004860688" + c.queryTail, nil},
+		} {
+			got, err := c.request(r.method, r.target, r.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "testdata/"+name+"-"+op+".http", got)
 		}
 		for op, got := range map[string][]byte{"pay": pay, "query": query, "reverse": reverse} {
 			golden(t, "testdata/"+name+"-"+op+".http", got)
@@ -167,11 +190,112 @@ func TestClosedLists(t *testing.T) {
 		{sale.OpReverse, 204, ``, sale.OutAccepted},
 		{sale.OpReverse, 200, `{` + order + `"recall":"Y"}`, sale.OutRetry},
 		{sale.OpReverse, 500, `{"code":"SYSTEM_ERROR"}`, sale.OutRetry},
+		{sale.OpOffer, 200, `{"code_url":"weixin://wxpay/bizpayurl?pr=1"}`, sale.OutAccepted},
+		{sale.OpOffer, 200, `{"code_url":"https://elsewhere.example/1"}`, sale.OutUnknown},
+		{sale.OpOffer, 200, `{}`, sale.OutUnknown},
+		{sale.OpOffer, 204, ``, sale.OutUnknown},
+		{sale.OpOffer, 403, `{"code":"NO_AUTH"}`, sale.OutDeclined},
+		{sale.OpOffer, 403, `{"code":"OUT_TRADE_NO_USED"}`, sale.OutDuplicate},
+		{sale.OpOffer, 500, `{"code":"SYSTEM_ERROR"}`, sale.OutUnknown},
+		{sale.OpOffer, 400, `{"code":"INVALID_REQUEST"}`, sale.OutUnknown},
+		{sale.OpClose, 204, ``, sale.OutAccepted},
+		{sale.OpClose, 200, `{` + order + `"trade_state":"CLOSED"}`, sale.OutUnknown},
+		{sale.OpClose, 400, `{"code":"ORDERPAID"}`, sale.OutUnknown},
+		{sale.OpClose, 400, `{"code":"ORDER_CLOSED"}`, sale.OutAccepted},
+		{sale.OpClose, 404, `{"code":"ORDER_NOT_EXIST"}`, sale.OutNotFound},
+		{sale.OpClose, 500, `{"code":"ORDER_CLOSED"}`, sale.OutUnknown},
 	} {
 		got := read(c.op, c.status, []byte(c.body))
 		if got.Outcome != c.want || !got.Signed || got.Outcome == sale.OutUnknown && got.Cause == "" {
 			t.Errorf("%s %d %s: %q %q, want %q", c.op, c.status, c.body, got.Outcome, got.Cause, c.want)
 		}
+	}
+}
+
+func TestClosedListOfRefunds(t *testing.T) {
+	names := `"out_trade_no":"A","out_refund_no":"B",`
+	sum := `"amount":{"refund":1,"total":5,"payer_refund":0,"currency":"CNY"}`
+	for _, c := range []struct {
+		op     sale.Op
+		status int
+		body   string
+		want   sale.RefundOutcome
+	}{
+		{sale.OpRefund, 200, `{` + names + `"status":"SUCCESS",` + sum + `}`, sale.RefOutDone},
+		{sale.OpRefund, 200, `{` + names + `"status":"PROCESSING",` + sum + `}`, sale.RefOutPending},
+		{sale.OpRefund, 200, `{` + names + `"status":"SUCCESS"}`, sale.RefOutUnknown}, // no amount
+		{sale.OpRefund, 200, `{"status":"SUCCESS",` + sum + `}`, sale.RefOutUnknown},  // no echo
+		{sale.OpRefund, 202, `{` + names + `"status":"SUCCESS",` + sum + `}`, sale.RefOutUnknown},
+		{sale.OpRefund, 403, `{"code":"NOT_ENOUGH"}`, sale.RefOutRefused},
+		{sale.OpRefund, 400, `{"code":"NOT_ENOUGH"}`, sale.RefOutUnknown}, // the status is not on the list
+		{sale.OpRefund, 403, `{"code":"USER_ACCOUNT_ABNORMAL"}`, sale.RefOutRefused},
+		{sale.OpRefund, 400, `{"code":"INVALID_REQUEST"}`, sale.RefOutRefused},
+		{sale.OpRefund, 404, `{"code":"RESOURCE_NOT_EXISTS"}`, sale.RefOutUnknown},
+		{sale.OpRefund, 429, `{"code":"FREQUENCY_LIMITED"}`, sale.RefOutUnknown},
+		{sale.OpRefund, 500, `{"code":"SYSTEM_ERROR"}`, sale.RefOutUnknown},
+		{sale.OpRefund, 204, ``, sale.RefOutUnknown},
+		{sale.OpQueryRefund, 200, `{` + names + `"status":"CLOSED",` + sum + `}`, sale.RefOutRefused},
+		{sale.OpQueryRefund, 200, `{` + names + `"status":"ABNORMAL",` + sum + `}`, sale.RefOutAbnormal},
+		{sale.OpQueryRefund, 200, `{` + names + `"status":"CHANGE",` + sum + `}`, sale.RefOutUnknown},
+		{sale.OpQueryRefund, 404, `{"code":"RESOURCE_NOT_EXISTS"}`, sale.RefOutNotFound},
+		{sale.OpQueryRefund, 403, `{"code":"NOT_ENOUGH"}`, sale.RefOutUnknown}, // on a refund's list alone
+		{sale.OpQueryRefund, 200, `<html>`, sale.RefOutUnknown},
+	} {
+		got := readRefund(c.op, c.status, []byte(c.body))
+		if got.Outcome != c.want || !got.Signed || got.Outcome == sale.RefOutUnknown && got.Cause == "" {
+			t.Errorf("%s %d %s: %q %q, want %q", c.op, c.status, c.body, got.Outcome, got.Cause, c.want)
+		}
+	}
+}
+
+func TestARefundIsOfTheOrdersCurrencyAndNotAboveIt(t *testing.T) {
+	c := testClient(t, direct)
+	for _, bad := range []sale.Amount{{Minor: 1281, Currency: "CNY", Exponent: 2}, {Currency: "CNY", Exponent: 2}, {Minor: -1, Currency: "CNY"}, {Minor: 1, Currency: "HKD"}} {
+		r := refund
+		r.Amount = bad
+		if _, err := c.Refund(t.Context(), attempt, r); err == nil {
+			t.Errorf("a refund of %s was sent", bad)
+		}
+	}
+}
+
+func TestExpiryIsAWholeSecondWithinTheLife(t *testing.T) {
+	now := time.Unix(1554208460, 700_000_000)
+	for life, want := range map[time.Duration]string{90 * time.Second: "2019-04-02T20:35:50+08:00", 250 * time.Millisecond: "2019-04-02T20:34:21+08:00"} {
+		if got := expiry(now, life).Format(time.RFC3339); got != want {
+			t.Errorf("%s: %s, want %s", life, got, want)
+		}
+	}
+}
+
+func TestAnOfferNeedsAnAddressForNotices(t *testing.T) {
+	s := direct
+	s.NotifyURL = ""
+	if _, err := testClient(t, s).Offer(t.Context(), offeredAttempt); err == nil {
+		t.Error("an offer without notify_url was sent")
+	}
+}
+
+func TestSealedVectors(t *testing.T) {
+	n := 0
+	for _, v := range load(t).Vectors {
+		if v.Input.Kind != "aes-256-gcm" {
+			continue
+		}
+		n++
+		got, err := open([]byte(v.Input.Key), v.Input.Nonce, v.Input.AAD, v.Input.Ciphertext)
+		if (err == nil) != v.Expect.OK || string(got) != v.Expect.Plaintext {
+			t.Errorf("%s: %q %v", v.Name, got, err)
+		}
+		if _, err := open([]byte(v.Input.Key)[:16], v.Input.Nonce, v.Input.AAD, v.Input.Ciphertext); err == nil {
+			t.Errorf("%s: opens with a short key", v.Name)
+		}
+		if _, err := open([]byte(v.Input.Key), v.Input.Nonce+"x", v.Input.AAD, v.Input.Ciphertext); err == nil {
+			t.Errorf("%s: opens with a long nonce", v.Name)
+		}
+	}
+	if n != 5 {
+		t.Errorf("%d vectors, want 5", n)
 	}
 }
 
@@ -181,6 +305,13 @@ func TestSettings(t *testing.T) {
 	}
 	if faults := direct.Check(); len(faults) != 0 {
 		t.Errorf("good: %v", faults)
+	}
+	for url, good := range map[string]bool{"https://a.example/b": true, "http://a.example/b": false, "https://a.example/b?c=1": false, "https://": false, "https://a b": false} {
+		s := direct
+		s.NotifyURL = url
+		if faults := s.Check(); (len(faults) == 0) != good {
+			t.Errorf("%s: %v", url, faults)
+		}
 	}
 	if faults := (Settings{AppID: "wx1", MerchantID: "19000", SubMerchantID: "a b"}).Check(); len(faults) != 1 || faults[0].Key != "sub_merchant_id" {
 		t.Errorf("bad sub-merchant: %v", faults)
@@ -198,6 +329,29 @@ func FuzzRead(f *testing.F) {
 		}
 		if ans.Outcome == sale.OutUnknown && ans.Cause == "" {
 			t.Errorf("unknown without a cause: %d %q", status, body)
+		}
+	})
+}
+
+func FuzzReadRefund(f *testing.F) {
+	f.Add("refund", 200, []byte(`{"out_trade_no":"A","out_refund_no":"B","status":"SUCCESS","amount":{"refund":1,"currency":"CNY"}}`))
+	f.Add("query-refund", 404, []byte(`{"code":"RESOURCE_NOT_EXISTS","message":"x"}`))
+	f.Fuzz(func(t *testing.T, op string, status int, body []byte) {
+		ans := readRefund(sale.Op(op), status, body)
+		if ans.Outcome == sale.RefOutDone && (status != 200 || ans.Order == "" || ans.ID == "" || !ans.HasAmount) {
+			t.Errorf("given back by %d %q", status, body)
+		}
+		if ans.Outcome == sale.RefOutUnknown && ans.Cause == "" {
+			t.Errorf("unknown without a cause: %d %q", status, body)
+		}
+	})
+}
+
+func FuzzReadCertificates(f *testing.F) {
+	f.Add([]byte(`{"data":[{"serial_no":"5157F09E","encrypt_certificate":{"algorithm":"AEAD_AES_256_GCM","nonce":"61f9c719728a","associated_data":"certificate","ciphertext":"AAAA"}}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if keys, err := readCertificates([]byte("0123456789abcdef0123456789abcdef"), body); err == nil {
+			t.Errorf("%d keys of a list that nobody sealed", len(keys))
 		}
 	})
 }

@@ -32,6 +32,10 @@ type Vector struct {
 		KnownSerial string            `json:"known_serial"`
 		Now         json.Number       `json:"now"`
 		Raw         string            `json:"raw"`
+		SignType    string            `json:"sign_type"`
+		Key         string            `json:"key"`
+		AAD         string            `json:"aad"`
+		Ciphertext  string            `json:"ciphertext"`
 	} `json:"input"`
 	Expect struct {
 		OK        bool   `json:"ok"`
@@ -39,6 +43,7 @@ type Vector struct {
 		Sign      string `json:"sign"`
 		Signature string `json:"signature"`
 		SHA256    string `json:"sha256_hex"`
+		Plaintext string `json:"plaintext"`
 	} `json:"expect"`
 }
 

@@ -121,8 +121,10 @@ type Wallet struct {
 	Settings   []string // the keys of [contract.NAME], all of them strings
 	// Aggregator passes codes on to several wallets: direct contracts go before it.
 	Aggregator bool
-	// Offers says that it can show a code for the customer to scan.
-	Offers bool
+	// Offers says that it can show a code for the customer to scan; OfferNeeds names the
+	// settings without which it cannot.
+	Offers     bool
+	OfferNeeds []string
 	// Secret is the use of secret_file, Cert that of cert_file.
 	Secret, Cert Need
 	// Shared says that answers are verified with the secret, and not with wallet_keys.

@@ -17,7 +17,8 @@ func tables() Known {
 		Drivers: []string{"serial"}, Protocols: []string{"line"}, Profiles: []string{"default", "jp", "all"},
 		Wallets: []Wallet{{
 			Name: "wechatpay", Hosts: []string{"api.mch.weixin.qq.com"}, Schemes: []string{"wechatpay"},
-			Currencies: []sale.Currency{"CNY", "JPY"}, Settings: []string{"app_id", "merchant_id"},
+			Currencies: []sale.Currency{"CNY", "JPY"}, Settings: []string{"app_id", "merchant_id", "notify_url"},
+			Offers: true, OfferNeeds: []string{"notify_url"},
 			Check: func(m map[string]string) (f []wallet.Fault) {
 				if m["merchant_id"] == "" {
 					f = append(f, wallet.Fault{Key: "merchant_id", Text: "must be digits"})
@@ -118,6 +119,7 @@ func TestMistakes(t *testing.T) {
 		{"number too large", `slot = 1`, `slot = 9223372036854775808`, 24, "contract[1].slot", "out of range"},
 		{"text for a number", `slot = 1`, `slot = "1"`, 24, "contract[1].slot", "is a string, must be a whole number"},
 		{"setting missing", `merchant_id = "1900000001"`, ``, 33, "contract[1].wechatpay.merchant_id", "is missing"},
+		{"offer without what it needs", `key_id = "K"`, "key_id = \"K\"\noffer = true", 34, "contract[1].wechatpay.notify_url", "shows no code without it"},
 		{"table for a string", `model = "TILLD"`, `model = { a = 1 }`, 5, "terminal.model", "is a table, must be a string"},
 		{"scanner as one table", "[[scanner]]", "[scanner]", 19, "scanner", "must be an array of tables"},
 		{"section twice", "[display]\n", "[display]\n[display]\n", 16, "display", "stands twice"},

@@ -146,6 +146,11 @@ func (p *parser) settings(s *reader, c *Contract, w Wallet) {
 	for _, key := range w.Settings {
 		c.Settings[key] = in.str(key, false, "")
 	}
+	for _, key := range w.OfferNeeds {
+		if c.Offer && c.Settings[key] == "" {
+			in.mistake(key, "write it, or delete offer = true", "is missing: %s shows no code without it", w.Name)
+		}
+	}
 	if w.Check != nil {
 		for _, f := range w.Check(c.Settings) {
 			text := "%q is not right"
