@@ -81,45 +81,6 @@ func talk(t *testing.T, script string, input map[string]any, env []string, out a
 	}
 }
 
-func TestAlipaySDK(t *testing.T) {
-	w := newWorld(t, wallettest.Options{ClockScale: 1})
-	c, err := w.Write(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	contract := c[1]
-	l := newTill(t, w, wallettest.Alipay, "", nil)
-	order := l.attempt()
-	var out struct {
-		Pay, Query, Cancel map[string]any
-		Ours               bool
-	}
-	// The library writes the machine's local time where the gateway wants Shanghai's.
-	env := []string{"TZ=Asia/Shanghai", "NODE_EXTRA_CA_CERTS=" + contract.CAFile}
-	talk(t, "testdata/alipay.js", map[string]any{
-		"appId": contract.Settings["app_id"], "privateKey": string(contract.KeyPEM), "publicKey": string(contract.WalletKeyPEM),
-		"endpoint": contract.Endpoint, "order": order.ID, "code": w.NewCode(wallettest.Alipay),
-		"merchantPublicKey": merchantPublicKey(t, w, wallettest.Alipay),
-		"request":           capture(t, w, wallettest.Alipay),
-	}, env, &out)
-	if out.Pay["code"] != "10000" || out.Pay["total_amount"] != "12.80" {
-		t.Errorf("pay: %v", out.Pay)
-	}
-	if out.Query["trade_status"] != "TRADE_SUCCESS" {
-		t.Errorf("query: %v", out.Query)
-	}
-	if out.Cancel["action"] != "refund" {
-		t.Errorf("cancel: %v", out.Cancel)
-	}
-	if !out.Ours {
-		t.Error("our request does not verify with the foreign code")
-	}
-	if e := l.entry(order); e.State != wallettest.StateRefunded {
-		t.Errorf("ledger: %+v", e)
-	}
-	noViolations(t, w)
-}
-
 func TestWeChatPayLibraries(t *testing.T) {
 	w := newWorld(t, wallettest.Options{ClockScale: 1})
 	contract := w.Contract(wallettest.WeChatPay)
