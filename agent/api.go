@@ -28,8 +28,24 @@ type ReverseRequest struct {
 	Asked sale.Asked
 	// Payment is the POITransactionID of the original.
 	Payment string
-	// Amount is the sum to give back; nil means all of it. A part is refused: EndNotAllowed.
+	// Amount is the sum to give back; nil means all of it. A part is given back as a refund,
+	// and so is what is left after one.
 	Amount *sale.Amount
+	// Major is the sum in major units of the payment's own currency, as a point of sale writes
+	// numbers, where Amount is nil; empty means all of it.
+	Major string
+}
+
+// RefundRequest asks to give a paid order, or a part of it, back.
+type RefundRequest struct {
+	Asked sale.Asked
+	// Payment is the POITransactionID of the original, one of its order ids, or the wallet's
+	// number of it. Empty: the customer shows the bill in the wallet to the scanner, and it may
+	// be the bill of any terminal of the merchant.
+	Payment string
+	// Amount is the sum to give back; nil means all that is left. Major as in ReverseRequest.
+	Amount *sale.Amount
+	Major  string
 }
 
 // Reply is what the point of sale is told, and the bytes it is told with.
@@ -37,7 +53,10 @@ type Reply struct {
 	Payment sale.Payment // a copy
 	Ending  sale.Ending
 	Why     string // one line for people
-	Bytes   []byte // rendered by Options.Render; the same for every repeat
+	// Refund is what came of a request that gave a part back or went by a refund; nil for
+	// every other request.
+	Refund *sale.Refund
+	Bytes  []byte // rendered by Options.Render; the same for every repeat
 }
 
 // StatusOf says what is known of a request.
@@ -72,19 +91,23 @@ type Event struct {
 type ScreenKind string
 
 const (
-	ScreenStarting ScreenKind = "starting"
-	ScreenIdle     ScreenKind = "idle"
-	ScreenOperator ScreenKind = "operator" // waits for the operator to confirm the amount
-	ScreenPay      ScreenKind = "pay"      // show your code; Amount is set
-	ScreenFresh    ScreenKind = "fresh"    // that code cannot be used: show a fresh one; Reason says why
-	ScreenSending  ScreenKind = "sending"  // the wallet is being asked
-	ScreenConfirm  ScreenKind = "confirm"  // the customer must confirm in the wallet
-	ScreenDoubt    ScreenKind = "doubt"    // not known yet: do not take cash
-	ScreenUndoing  ScreenKind = "undoing"  // being taken back: do not take cash yet
-	ScreenPaid     ScreenKind = "paid"
-	ScreenNotPaid  ScreenKind = "not-paid" // Reason says why; nothing is charged
-	ScreenClosing  ScreenKind = "closing"  // the code we showed is being closed: do not pay it any more
-	ScreenClosed   ScreenKind = "closed"   // no new sale; Reason: "offline", "clock", "space", "scanner", "stopped", "recovery"
+	ScreenStarting    ScreenKind = "starting"
+	ScreenIdle        ScreenKind = "idle"
+	ScreenOperator    ScreenKind = "operator" // waits for the operator to confirm the amount
+	ScreenPay         ScreenKind = "pay"      // show your code; Amount is set
+	ScreenFresh       ScreenKind = "fresh"    // that code cannot be used: show a fresh one; Reason says why
+	ScreenSending     ScreenKind = "sending"  // the wallet is being asked
+	ScreenConfirm     ScreenKind = "confirm"  // the customer must confirm in the wallet
+	ScreenDoubt       ScreenKind = "doubt"    // not known yet: do not take cash
+	ScreenUndoing     ScreenKind = "undoing"  // being taken back: do not take cash yet
+	ScreenPaid        ScreenKind = "paid"
+	ScreenNotPaid     ScreenKind = "not-paid"     // Reason says why; nothing is charged
+	ScreenClosing     ScreenKind = "closing"      // the code we showed is being closed: do not pay it any more
+	ScreenClosed      ScreenKind = "closed"       // no new sale; Reason: "offline", "clock", "space", "scanner", "stopped", "recovery"
+	ScreenReturn      ScreenKind = "return"       // show the bill of what is to be given back; Reason: why the last code was none
+	ScreenRefunding   ScreenKind = "refunding"    // being given back
+	ScreenRefunded    ScreenKind = "refunded"     // given back, or taken by the wallet, which is about to
+	ScreenNotRefunded ScreenKind = "not-refunded" // Reason says why; nothing was given back
 )
 
 // Screen is one state of the customer's screen.

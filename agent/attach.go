@@ -79,6 +79,9 @@ func (pm *payment) waiting(e *entry) storedReply {
 // both durable together.
 func (pm *payment) giveBackFor(e *entry) change {
 	return func(p *sale.Payment) ([]queue.Put, error) {
+		if p.Refunded > 0 || p.OpenRefund() != nil {
+			return nil, errRefunded
+		}
 		p.Turn("reversal")
 		p.Kept = false
 		put, err := replyPut(e.asked.Key(), pm.waiting(e))
@@ -91,6 +94,10 @@ func (pm *payment) giveBackFor(e *entry) change {
 // turned.
 func (t *Till) recallWaiting(r storedReply) {
 	pm := t.payments[r.Payment]
+	if r.Refund != "" {
+		t.recallRefund(pm, r)
+		return
+	}
 	if pm == nil || r.Reversal && pm.p.Intent != sale.Undo {
 		return
 	}

@@ -25,6 +25,7 @@ type journal struct {
 	commits   int
 	recovered int
 	summaries []queue.Summary
+	orders    map[string]bool // those that the witness would name
 	full      bool
 	log       []string // states in the order in which they became durable
 	onCommit  func()   // called before anything is written
@@ -53,6 +54,12 @@ func (j *journal) Commit(_ context.Context, puts ...queue.Put) error {
 		}
 		if p.Summary != nil {
 			j.summaries = append(j.summaries, *p.Summary)
+		}
+		for _, id := range p.Orders {
+			if j.orders == nil {
+				j.orders = map[string]bool{}
+			}
+			j.orders[id] = true
 		}
 		j.records[p.Kind][p.Key] = append([]byte(nil), p.Value...)
 		if p.Kind == queue.Payment {
@@ -202,6 +209,8 @@ type wallet struct {
 	onReverse func(o *order) (sale.Answer, bool)
 	onOffer   func(o *order) (sale.Offer, bool)
 	onClose   func(o *order) (sale.Answer, bool)
+
+	giving giving
 }
 
 type order struct {

@@ -43,6 +43,9 @@ type payment struct {
 	givingBack bool
 	owner      uint64
 	touched    time.Time
+	// op is the refund that is being made, nil if there is none; guarded by Till.mu. While
+	// there is one, or givingBack is set, no other operation gives money back.
+	op *refundOp
 	// back is closed when the network came back since the last request left.
 	back <-chan struct{}
 }
@@ -73,7 +76,7 @@ func (t *Till) newPayment(p sale.Payment) *payment {
 }
 
 func clone(p sale.Payment) sale.Payment {
-	p.Attempts = slices.Clone(p.Attempts)
+	p.Attempts, p.Refunds = slices.Clone(p.Attempts), slices.Clone(p.Refunds)
 	return p
 }
 
@@ -209,10 +212,14 @@ func paymentPut(p sale.Payment) (queue.Put, error) {
 	}
 	put := queue.Put{Kind: queue.Payment, Key: p.ID, Value: value, Open: p.Open(), PaymentSeq: p.Seq}
 	for _, a := range p.Attempts {
+		if p.Found {
+			break // nothing of it may be undone: it was not begun here
+		}
 		put.Orders = append(put.Orders, a.ID)
 	}
 	if a := p.Current(); a != nil {
-		put.Summary = &queue.Summary{Order: a.ID, Payment: p.ID, Amount: p.Amount, Contract: a.Contract, State: a.State, Refunded: p.Refunded, At: a.SentAt}
+		put.Summary = &queue.Summary{Order: a.ID, Payment: p.ID, Amount: p.Amount, Contract: a.Contract, State: a.State,
+			Refunded: p.Refunded, RefundIDs: p.DoneRefunds(), Found: p.Found, At: a.SentAt}
 	}
 	return put, nil
 }
@@ -222,6 +229,7 @@ type storedReply struct {
 	Hash      []byte      `json:"hash,omitempty"`
 	Payment   string      `json:"payment,omitempty"`
 	Reversal  bool        `json:"reversal,omitempty"`
+	Refund    string      `json:"refund,omitempty"` // the refund it is about, by its id
 	Ending    sale.Ending `json:"ending,omitempty"`
 	Why       string      `json:"why,omitempty"`
 	Reply     []byte      `json:"reply,omitempty"`

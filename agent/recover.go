@@ -67,6 +67,7 @@ func (t *Till) adopt(p sale.Payment) *payment {
 	if p.Asked.ServiceID != "" {
 		t.byKey[p.Asked.Key()] = e
 	}
+	t.adoptRefunds(pm)
 	for _, a := range p.Attempts {
 		t.byOrder[a.ID] = pm
 		if a.State == sale.Paid && a.WalletTransaction != "" {
@@ -77,7 +78,7 @@ func (t *Till) adopt(p sale.Payment) *payment {
 		t.doubts[pm] = struct{}{}
 	}
 	a := p.Current()
-	if p.InDoubt() || p.Undoing() || p.Ending == sale.Undecided && (a == nil || a.State != sale.Manual) {
+	if p.InDoubt() || p.Undoing() || p.Ending == sale.Undecided && (a == nil || a.State != sale.Manual) || p.OpenRefund() != nil {
 		t.resume = append(t.resume, pm)
 	}
 	if a != nil && a.State == sale.Manual {
@@ -102,7 +103,7 @@ func (t *Till) recall(key string, r storedReply) {
 	k := sale.MessageKey{SaleID: parts[0], POIID: parts[1], ServiceID: parts[2]}
 	t.byKey[k] = &entry{
 		hash: r.Hash, asked: sale.Asked{SaleID: k.SaleID, POIID: k.POIID, ServiceID: k.ServiceID, Hash: r.Hash},
-		pm: t.payments[r.Payment], reversal: r.Reversal, tombstone: r.Tombstone, reply: r.Reply, ending: r.Ending, why: r.Why, at: r.At,
+		pm: t.payments[r.Payment], refund: r.Refund, reversal: r.Reversal, tombstone: r.Tombstone, reply: r.Reply, ending: r.Ending, why: r.Why, at: r.At,
 	}
 }
 
@@ -119,6 +120,7 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	for order := range t.collisions {
 		t.stopTrading(order)
 	}
+	t.alarmBroken()
 	all, err := t.rebuildDoubts(ctx)
 	if err != nil {
 		return err
@@ -128,7 +130,7 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 	t.resume = nil
 	var begun, waiting []*payment
 	for _, pm := range resume {
-		if t.o.Recovery.Lost && !pm.p.InDoubt() && !pm.p.Undoing() {
+		if t.o.Recovery.Lost && !pm.p.InDoubt() && !pm.p.Undoing() && pm.op == nil {
 			waiting = append(waiting, pm) // it may have sent more than the journal tells
 			continue
 		}
@@ -149,6 +151,9 @@ func (t *Till) beginRecovery(ctx context.Context) error {
 func (pm *payment) takeUp(ctx context.Context) error {
 	p := pm.record()
 	a := p.Current()
+	if p.OpenRefund() != nil {
+		return pm.takeUpRefund(ctx)
+	}
 	if a == nil || a.State == sale.Declined || a.State == sale.Closed {
 		return pm.finishUnsent(ctx, sale.EndCancelled, "the terminal restarted while it waited for a code; nothing is charged")
 	}

@@ -17,6 +17,9 @@ type entry struct {
 	asked     sale.Asked
 	pm        *payment // nil for a refusal or a tombstone
 	reversal  bool
+	refund    string    // the id of the refund that it is about; empty for other requests
+	op        *refundOp // that refund, while it is being made
+	slip      *slip     // the order to refund is being looked for
 	tombstone string
 	reply     []byte // nil until decided
 	ending    sale.Ending
@@ -110,7 +113,7 @@ func (t *Till) sameBasket(r PayRequest) *payment {
 		if p.Asked.SaleID != r.Asked.SaleID || p.Delivered && !p.InDoubt() {
 			continue
 		}
-		if p.Ending != sale.Undecided && p.Ending != sale.EndPaid || p.Ending == sale.EndPaid && p.Intent == sale.Undo {
+		if p.Ending != sale.Undecided && p.Ending != sale.EndPaid || p.Ending == sale.EndPaid && (p.Intent == sale.Undo || p.Refunded >= p.Amount.Minor) {
 			continue // nothing is charged: a fresh try may follow
 		}
 		same := p.Asked.TransactionID != "" && p.Asked.TransactionID == r.Asked.TransactionID
@@ -130,7 +133,7 @@ func (t *Till) paidBasket(r PayRequest) *payment {
 	for _, pm := range t.payments {
 		p := &pm.p
 		if p.Asked.SaleID == r.Asked.SaleID && p.Asked.TransactionID == r.Asked.TransactionID &&
-			p.Ending == sale.EndPaid && p.Intent == sale.Keep && p.Amount.Same(r.Amount) &&
+			p.Ending == sale.EndPaid && p.Intent == sale.Keep && p.Amount.Same(r.Amount) && p.Refunded < p.Amount.Minor &&
 			t.o.Wall().Sub(p.EndedAt) < replayFor {
 			return pm
 		}
@@ -150,7 +153,7 @@ func (t *Till) refuse(e *entry, ending sale.Ending, why string) *entry {
 
 // remember writes the entry's reply along with the next commit.
 func (t *Till) remember(e *entry) {
-	r := storedReply{Hash: e.hash, Reversal: e.reversal, Ending: e.ending, Why: e.why, Reply: e.reply, At: t.o.Wall().Round(0)}
+	r := storedReply{Hash: e.hash, Reversal: e.reversal, Refund: e.refund, Ending: e.ending, Why: e.why, Reply: e.reply, At: t.o.Wall().Round(0)}
 	if e.pm != nil {
 		r.Payment = e.pm.p.ID
 	}
@@ -211,12 +214,15 @@ func (t *Till) waitFor(ctx context.Context, done <-chan struct{}) error {
 func (t *Till) replyTo(e *entry, asked sale.Asked) Reply {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e.reversal && e.reply == nil && e.pm != nil && e.pm.stillPaid() {
+	if e.reversal && e.refund == "" && e.reply == nil && e.pm != nil && e.pm.stillPaid() {
 		e.ending, e.why = sale.EndNotAllowed, "an operator decided that this payment stays paid"
 	}
 	r := Reply{Ending: e.ending, Why: e.why}
 	if e.pm != nil {
 		r.Payment = clone(e.pm.p)
+		if e.refund != "" {
+			e.tellRefund(&r)
+		}
 		if r.Ending == sale.Undecided {
 			r.Ending = e.pm.p.Ending
 		}
@@ -239,6 +245,10 @@ func (t *Till) replyTo(e *entry, asked sale.Asked) Reply {
 // no flush: the note rides along with the next commit.
 func (t *Till) Delivered(k sale.MessageKey) {
 	e, _ := t.lookUp(k)
+	if e.refund != "" {
+		e.pm.refundDelivered(e.refund)
+		return
+	}
 	if e.pm == nil || e.reversal {
 		return
 	}
@@ -300,7 +310,9 @@ func (t *Till) lookUp(k sale.MessageKey) (entry, *entry) {
 // over reports whether what a copied entry stands for has ended.
 func (e *entry) over() bool {
 	switch {
-	case e.pm == nil:
+	case e.slip != nil || e.op != nil:
+		return e.op != nil && e.op.isTold()
+	case e.pm == nil || e.refund != "":
 		return true
 	case e.reversal:
 		over, _ := e.pm.givenBack()
@@ -349,8 +361,11 @@ func (t *Till) Abort(ctx context.Context, ref sale.MessageKey, reason string) er
 	if known == nil {
 		return t.bury(ctx, ref, "abort")
 	}
-	if e.pm == nil || e.reversal {
-		return nil
+	if e.slip != nil {
+		return t.abortSlip(ctx, e.slip)
+	}
+	if e.pm == nil || e.reversal || e.refund != "" {
+		return nil // what gives money back is not taken back
 	}
 	return t.askAbort(ctx, e.pm, "abort")
 }
@@ -397,8 +412,11 @@ func (t *Till) Reverse(ctx context.Context, r ReverseRequest) (Reply, error) {
 	}
 	e := t.admitReverse(r)
 	t.mu.Lock()
-	pm, decided := e.pm, e.reply != nil
+	pm, decided, refunds := e.pm, e.reply != nil, e.refund != "" || e.slip != nil
 	t.mu.Unlock()
+	if refunds {
+		return t.answerRefund(ctx, e, r.Asked)
+	}
 	if pm != nil && !decided {
 		if err := t.giveBack(ctx, pm, e); err != nil {
 			return Reply{}, err
@@ -423,6 +441,9 @@ func (t *Till) giveBack(ctx context.Context, pm *payment, e *entry) error {
 	if !t.startGivingBack(pm, e) {
 		return ErrUndecided
 	}
+	if t.refused(e) {
+		return nil
+	}
 	t.keep(ctx, e)
 	for {
 		over, done := pm.givenBack()
@@ -434,6 +455,13 @@ func (t *Till) giveBack(ctx context.Context, pm *payment, e *entry) error {
 		}
 	}
 	return nil
+}
+
+// refused reports whether the request has its answer already.
+func (t *Till) refused(e *entry) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return e.reply != nil
 }
 
 // givenBack reports whether nothing of a payment is charged any more, or an operator decided
@@ -457,11 +485,17 @@ func (pm *payment) stillPaid() bool {
 	return pm.p.Ending == sale.EndPaid && a != nil && a.State == sale.Paid
 }
 
-// startGivingBack starts the owner goroutine that reverses a paid payment, once. While the
-// till does not run it reports false, and the request is as good as not heard.
+// startGivingBack starts the owner goroutine that reverses a paid payment, once, or refuses
+// the request because a refund of the payment came first. While the till does not run it
+// reports false, and the request is as good as not heard.
 func (t *Till) startGivingBack(pm *payment, e *entry) (heard bool) {
 	t.mu.Lock()
 	a := pm.p.Current()
+	if pm.op != nil || a != nil && a.State == sale.Paid && pm.p.Refunded > 0 {
+		t.refuseRefund(e, sale.EndBusy, "a refund of this payment came first")
+		t.mu.Unlock()
+		return true
+	}
 	start := a != nil && a.State == sale.Paid && !pm.givingBack && pm.owner == 0
 	if start {
 		pm.givingBack, pm.owner, e.kept = true, starting, true
@@ -501,9 +535,10 @@ func (t *Till) admitReverse(r ReverseRequest) *entry {
 	}
 	e := &entry{hash: r.Asked.Hash, asked: r.Asked, reversal: true}
 	t.byKey[k] = e
-	pm := t.payments[r.Payment]
-	if pm == nil {
-		pm = t.byOrder[r.Payment]
+	pm := t.onRecord(r.Payment)
+	if t.reversesByRefund(pm, r) {
+		t.admitRefundOf(e, pm, RefundRequest{Asked: r.Asked, Payment: r.Payment, Amount: r.Amount, Major: r.Major})
+		return e
 	}
 	ending, why := t.mayReverse(pm, r)
 	if ending != sale.Undecided {
@@ -524,8 +559,8 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 	p := &pm.p
 	a := p.Current()
 	switch {
-	case r.Amount != nil && !r.Amount.Same(p.Amount):
-		return sale.EndNotAllowed, "only the whole amount can be given back: " + p.Amount.String()
+	case !r.whole(p.Amount):
+		return sale.EndNotAllowed, "only the whole amount can be taken back of a payment that is not paid yet: " + p.Amount.String()
 	case a != nil && a.State == sale.Manual:
 		return sale.EndNotAllowed, "the outcome of this payment is not known: it waits for an operator's decision"
 	case p.Ending == sale.Undecided:

@@ -91,7 +91,7 @@ func (t *Till) recallSummary(id string) error {
 		return errors.Join(errors.New("a summary with an order id that is none of ours"), err)
 	}
 	p := sale.Payment{Version: 1, ID: last.Payment, Amount: last.Amount, Intent: sale.Keep, Begun: last.At, EndedAt: last.At,
-		Ending: sale.EndPaid, Delivered: true, Refunded: last.Refunded,
+		Ending: sale.EndPaid, Delivered: true, Refunded: last.Refunded, PastRefunds: last.RefundIDs, Found: last.Found,
 		Attempts: []sale.Attempt{{ID: last.Order, N: n, Contract: last.Contract, Amount: last.Amount, SentAt: last.At, State: last.State}}}
 	switch last.State {
 	case sale.Paid:

@@ -64,6 +64,17 @@ func TestReverse(t *testing.T) {
 		d.mustScan(d.alipayCode())
 		p := d.want(reply, sale.EndPaid, time.Second).Payment
 		time.Sleep(24 * time.Hour)
+		r := d.want(d.reverse("9", p.ID), sale.EndRefunded, time.Second)
+		d.wantNet(d.alipay, 0)
+		if r.Refund == nil || r.Refund.Amount != cny(100) || d.alipay.reverses != 0 {
+			t.Errorf("refund %+v, %d reverses", r.Refund, d.alipay.reverses)
+		}
+	})
+	bubble(t, "past the window of a wallet that gives nothing else back", func(t *testing.T, d *desk) {
+		d.adjust = func(o *agent.Options) { o.Contracts[1].Wallet = struct{ agent.Wallet }{d.alipay} }
+		d.restart()
+		p := d.paid("1", "A", d.alipayCode())
+		time.Sleep(24 * time.Hour)
 		d.want(d.reverse("9", p.ID), sale.EndNotAllowed, time.Second)
 		d.wantNet(d.alipay, 100)
 	})

@@ -134,7 +134,10 @@ func (t *Till) endLane(pm *payment) {
 
 // priced adds what every screen of a payment carries. The caller holds mu.
 func (t *Till) priced(pm *payment, s Screen) Screen {
-	s.Amount, s.Currency, s.Payment = pm.p.Amount.Decimal(), pm.p.Amount.Currency, pm.p.ID
+	s.Payment = pm.p.ID
+	if pm.p.Amount.Currency != "" { // a return desk may not know it yet
+		s.Amount, s.Currency = pm.p.Amount.Decimal(), pm.p.Amount.Currency
+	}
 	if a := pm.p.Current(); a != nil && s.Scheme == "" {
 		s.Scheme = a.Scheme
 	}

@@ -102,6 +102,7 @@ type Till struct {
 	back       chan struct{} // closed and made anew when one is back
 	// recoveringUntil is when a request that is not on record is NotFound again.
 	recoveringUntil time.Time
+	atReturn        *slip    // who holds the return desk; the lane is its desk's while it waits
 	lane            *payment // whom the customer's screen and the scanner belong to
 	nextSeq         uint64
 	resume          []*payment      // in doubt at start, taken up by Run

@@ -49,7 +49,7 @@ func constants(t *testing.T, dir, typeName string) []string {
 // reasonsOfCodes are the words of scanner/paycode for a code that cannot pay, and the
 // till's own word for a code that was presented before.
 func reasonsOfCodes(t *testing.T) []string {
-	return append(constants(t, "../../scanner/paycode", "Reason"), "code-used")
+	return append(constants(t, "../../scanner/paycode", "Reason"), "code-used", "payment-code", "no-bill")
 }
 
 // closingCauses are the codes of every cause in the till's source that forbids new sales:
@@ -110,7 +110,7 @@ func TestTexts(t *testing.T) {
 	for _, k := range kinds {
 		want["screen."+k], want["screen."+k+".detail"] = true, true
 	}
-	for _, k := range []agent.ScreenKind{agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed} {
+	for _, k := range []agent.ScreenKind{agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed, agent.ScreenReturn, agent.ScreenNotRefunded} {
 		want["reason.any."+string(k)] = true
 	}
 	for _, words := range [][]string{constants(t, "../sale", "Ending"), reasonsOfCodes(t), closingCauses(t), constants(t, "..", "OfferReason")} {

@@ -57,6 +57,13 @@ func wordsFor(sc agent.Screen, lang string) words {
 		if sc.Reason != "" {
 			w.Note = reason(sc.Reason, agent.ScreenFresh, lang)
 		}
+	case agent.ScreenReturn:
+		if sc.Reason != "" {
+			w.Note = reason(sc.Reason, sc.Kind, lang)
+		}
+	case agent.ScreenNotRefunded:
+		w.Note = w.Detail
+		w.Detail = refundReason(sc.Reason, lang)
 	case agent.ScreenPaid, agent.ScreenConfirm, agent.ScreenSending:
 		w.Note = scheme(sc.Scheme, lang)
 	}
@@ -64,6 +71,15 @@ func wordsFor(sc agent.Screen, lang string) words {
 		w.Note = "" // the reason itself says that the money went out and came back
 	}
 	return w
+}
+
+// refundReason is why nothing was given back, where the sentence of a payment fits.
+func refundReason(word, lang string) string {
+	switch sale.Ending(word) {
+	case sale.EndUnreachable, sale.EndNoScanner, sale.EndNoSpace, sale.EndNotFound, sale.EndStopped:
+		return reason(word, agent.ScreenNotRefunded, lang)
+	}
+	return say(lang, "reason.any."+string(agent.ScreenNotRefunded))
 }
 
 // reason is the sentence for a word in Screen.Reason; an unknown word gets the kind's

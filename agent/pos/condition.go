@@ -31,6 +31,7 @@ var outcomes = map[sale.Ending]outcome{
 	sale.EndBusy:          {nexo.Busy, "NOT CHARGED", "another payment is running on this terminal"},
 	sale.EndReversed:      {"", "REVERSED", ""},
 	sale.EndNotFound:      {nexo.NotFound, "NOT CHARGED", "no such payment on this terminal"},
+	sale.EndRefunded:      {"", "REFUNDED", ""},
 	sale.EndBadMessage:    {nexo.MessageFormat, "NOT CHARGED", "the request cannot be a payment"},
 }
 

@@ -26,6 +26,8 @@ type desk struct {
 	codes     []string    // codes that points of sale sent
 	slowAbort chan string // when set, an Abort says so here and waits for a word
 	now       time.Time
+	refunds   []agent.RefundRequest
+	slow      bool // refunds are taken and worked on
 }
 
 // asking is one request and the reply it got.
@@ -173,8 +175,18 @@ func (d *desk) Reverse(ctx context.Context, r agent.ReverseRequest) (agent.Reply
 	switch {
 	case p == nil:
 		reply.Ending = sale.EndNotFound
-	case r.Amount != nil && !r.Amount.Same(p.Amount):
-		reply.Ending, reply.Why = sale.EndNotAllowed, "only the whole amount"
+	case r.Major != "" && !same(r.Major, p.Amount):
+		a, err := sale.ParseAmount(r.Major, p.Amount.Currency)
+		if err != nil {
+			reply.Ending, reply.Why = sale.EndBadMessage, err.Error()
+			break
+		}
+		if a.Minor > p.Amount.Minor {
+			reply.Ending, reply.Why = sale.EndNotAllowed, "more than was paid"
+			break
+		}
+		reply.Ending, reply.Payment = sale.EndRefunded, p.Payment
+		reply.Refund = &sale.Refund{ID: "r", Amount: a, Asked: r.Asked, State: sale.RefundDone}
 	case p.Current() == nil || p.Current().State != sale.Paid:
 		reply.Ending, reply.Why = sale.EndNotAllowed, "this payment was not paid"
 	default:
@@ -182,6 +194,38 @@ func (d *desk) Reverse(ctx context.Context, r agent.ReverseRequest) (agent.Reply
 		reply.Ending, reply.Payment = sale.EndReversed, p.Payment
 	}
 	reply.Bytes = RenderReverse(r.Asked, reply)
+	return reply, nil
+}
+
+// Refund gives back at once, or takes the refund and works on it when slow is set; without a
+// payment the customer shows the bill of the last one.
+func (d *desk) Refund(_ context.Context, r agent.RefundRequest) (agent.Reply, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refunds = append(d.refunds, r)
+	p := d.payments[r.Payment]
+	if r.Payment == "" {
+		for _, last := range d.payments {
+			p = last
+		}
+	}
+	reply := agent.Reply{}
+	switch {
+	case p == nil:
+		reply.Ending = sale.EndNotFound
+	case r.Amount.Minor > p.Amount.Minor-p.Refunded:
+		reply.Ending, reply.Why = sale.EndNotAllowed, "more than is left"
+	default:
+		ref := sale.Refund{ID: sale.RefundID(p.Current().ID, r.Asked.SaleID, r.Asked.TransactionID, *r.Amount, 0), Amount: *r.Amount,
+			Asked: r.Asked, State: sale.RefundDone, WalletRefund: "5030000001", EndedAt: d.now}
+		if d.slow {
+			ref.State = sale.RefundPending
+		} else {
+			p.Refunded += r.Amount.Minor
+		}
+		reply.Ending, reply.Payment, reply.Refund = sale.EndRefunded, p.Payment, &ref
+	}
+	reply.Bytes = Render(r.Asked, reply)
 	return reply, nil
 }
 
@@ -256,4 +300,9 @@ func (d *desk) Busy() bool {
 func replyOf(p sale.Payment, e sale.Ending) agent.Reply {
 	p.Ending = e
 	return agent.Reply{Payment: p, Ending: e}
+}
+
+func same(major string, a sale.Amount) bool {
+	b, err := sale.ParseAmount(major, a.Currency)
+	return err == nil && b.Same(a)
 }

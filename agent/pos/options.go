@@ -24,10 +24,10 @@ import (
 type Till interface {
 	Pay(ctx context.Context, r agent.PayRequest) (agent.Reply, error)
 	Reverse(ctx context.Context, r agent.ReverseRequest) (agent.Reply, error)
+	Refund(ctx context.Context, r agent.RefundRequest) (agent.Reply, error)
 	Status(ctx context.Context, ref sale.MessageKey) (agent.StatusOf, agent.Reply, error)
 	Abort(ctx context.Context, ref sale.MessageKey, reason string) error
 	Delivered(k sale.MessageKey)
-	Payment(id string) (sale.Payment, bool)
 	Busy() bool
 }
 

@@ -23,6 +23,7 @@ type echo struct {
 	Metadata map[string]string `json:"metadata,omitempty"`
 	Amount   *sale.Amount      `json:"amount,omitempty"`   // what was asked for
 	Original json.RawMessage   `json:"original,omitempty"` // of a reversal
+	Refund   bool              `json:"refund,omitempty"`   // of a payment: its PaymentType is Refund
 }
 
 func readEcho(raw []byte) echo {
@@ -111,6 +112,9 @@ type reversalResponse struct {
 // Render writes the answer to a Payment: the whole plain SaleToPOIResponse. It is pure.
 func Render(asked sale.Asked, r agent.Reply) []byte {
 	e := readEcho(asked.Echo)
+	if e.Refund || r.Refund != nil {
+		return renderRefund(asked, e, r)
+	}
 	p := &r.Payment
 	out := outcomeOf(r.Ending)
 	body := paymentResponse{SaleData: e.SaleData, POIData: poiOf(p)}
@@ -130,13 +134,19 @@ func Render(asked sale.Asked, r agent.Reply) []byte {
 }
 
 // RenderReverse writes the answer to a Reversal, likewise. It is a Success when nothing of
-// the payment is charged any more, and nothing else is.
+// the payment is charged any more, or when the sum that it names was given back, and nothing
+// else is.
 func RenderReverse(asked sale.Asked, r agent.Reply) []byte {
 	e := readEcho(asked.Echo)
 	p := &r.Payment
 	out := outcomeOf(r.Ending)
 	body := reversalResponse{SaleData: e.SaleData, POIData: poiOf(p), OriginalPOITransaction: e.Original}
 	switch {
+	case r.Ending == sale.EndRefunded && r.Refund != nil:
+		out = refundOutcome(r)
+		body.Response.Result = nexo.Success
+		body.ReversedAmount = json.RawMessage(r.Refund.Amount.Decimal())
+		body.PaymentReceipt = refundReceipts(e.Test, asked, r, out.receipt)
 	case r.Ending == sale.EndReversed && uncharged(p):
 		body.Response.Result = nexo.Success
 		body.ReversedAmount = json.RawMessage(p.Amount.Decimal())
@@ -239,6 +249,11 @@ func additional(asked sale.Asked, e echo, r agent.Reply, text string) string {
 	}
 	add("message", text)
 	add("merchantReference", asked.TransactionID)
+	if r.Refund != nil {
+		add("refundId", r.Refund.ID)
+		add("refundState", r.Refund.State.String())
+		add("refundReference", r.Refund.WalletRefund)
+	}
 	if a := r.Payment.Current(); a != nil {
 		add("paymentMethod", a.Contract.Wallet)
 		add("paymentMethodVariant", a.Scheme)

@@ -76,7 +76,11 @@ func (s *Server) pay(ctx context.Context, a *answer, q *request) string {
 		a.failure(q.header, bad)
 		return bad.Error()
 	}
-	asked := s.asked(q, p.TransactionID, p.TimeStamp, echo{SaleData: p.SaleData, Metadata: p.Metadata, Amount: &p.Amount})
+	asked := s.asked(q, p.TransactionID, p.TimeStamp, echo{SaleData: p.SaleData, Metadata: p.Metadata, Amount: &p.Amount, Refund: p.Refund})
+	if p.Refund {
+		r := agent.RefundRequest{Asked: asked, Payment: p.Original, Amount: &p.Amount}
+		return s.wait(ctx, a, asked, Render, func(ctx context.Context) (agent.Reply, error) { return s.o.Till.Refund(ctx, r) })
+	}
 	r := agent.PayRequest{Asked: asked, Amount: p.Amount, Brands: brands(p.Brands)}
 	if p.Code != nil {
 		r.Code = secret.Copy(p.Code)
@@ -94,29 +98,13 @@ func brands(in []string) (out []string) {
 
 func (s *Server) reverse(ctx context.Context, a *answer, q *request) string {
 	rev, bad := nexo.ReadReversal(q.body())
-	r := agent.ReverseRequest{Payment: rev.Original}
-	if bad == nil && rev.Amount != "" {
-		r.Amount, bad = s.reversedAmount(rev)
-	}
+	r := agent.ReverseRequest{Payment: rev.Original, Major: rev.Amount}
 	if bad != nil {
 		a.failure(q.header, bad)
 		return bad.Error()
 	}
-	r.Asked = s.asked(q, rev.TransactionID, rev.TimeStamp, echo{SaleData: rev.SaleData, Original: rev.Echo, Amount: r.Amount})
+	r.Asked = s.asked(q, rev.TransactionID, rev.TimeStamp, echo{SaleData: rev.SaleData, Original: rev.Echo})
 	return s.wait(ctx, a, r.Asked, RenderReverse, func(ctx context.Context) (agent.Reply, error) { return s.o.Till.Reverse(ctx, r) })
-}
-
-// reversedAmount reads ReversedAmount, which has the currency of its payment.
-func (s *Server) reversedAmount(rev nexo.Reversal) (*sale.Amount, *nexo.Error) {
-	p, ok := s.o.Till.Payment(rev.Original)
-	if !ok {
-		return nil, nil // the till says itself that it does not know the payment
-	}
-	amount, err := sale.ParseAmount(rev.Amount, p.Amount.Currency)
-	if err != nil {
-		return nil, &nexo.Error{Condition: nexo.MessageFormat, Text: fmt.Sprintf("ReversedAmount: %v", err)}
-	}
-	return &amount, nil
 }
 
 // wait has the till do its work and keeps the client's line alive meanwhile. A request

@@ -124,7 +124,7 @@ func TestReverse(t *testing.T) {
 			condition string
 		}{
 			{posclient.ReverseRequest{ServiceID: "2", POITransactionID: "nobody's"}, "Failure", "NotFound"},
-			{posclient.ReverseRequest{ServiceID: "3", POITransactionID: a.POITransactionID, Amount: "1.00"}, "Failure", "NotAllowed"},
+			{posclient.ReverseRequest{ServiceID: "3", POITransactionID: a.POITransactionID, Amount: "13.00"}, "Failure", "NotAllowed"},
 			{posclient.ReverseRequest{ServiceID: "4", POITransactionID: a.POITransactionID, Amount: "12.801"}, "Failure", "MessageFormat"},
 			{posclient.ReverseRequest{ServiceID: "5", POITransactionID: a.POITransactionID, Reason: "JustSo"}, "Failure", "MessageFormat"},
 			{posclient.ReverseRequest{ServiceID: "6", POITransactionID: a.POITransactionID, Amount: "12.8"}, "Success", ""},
@@ -186,7 +186,10 @@ func TestPaymentRefused(t *testing.T) {
 		"name twice":               {amounts(`1,"requestedAmount":2`), "MessageFormat"},
 		"no transaction":           {`{"PaymentTransaction":{"AmountsReq":{"Currency":"CNY","RequestedAmount":1}}}`, "MessageFormat"},
 		"no body":                  {`null`, "MessageFormat"},
-		"refund":                   {`{` + saleData + `,"PaymentData":{"PaymentType":"Refund"},"PaymentTransaction":{"AmountsReq":{"Currency":"CNY","RequestedAmount":1}}}`, "NotAllowed"},
+		"instalments":              {`{` + saleData + `,"PaymentData":{"PaymentType":"Instalment"},"PaymentTransaction":{"AmountsReq":{"Currency":"CNY","RequestedAmount":1}}}`, "NotAllowed"},
+		"refund of a code":         {`{` + saleData + `,"PaymentData":{"PaymentType":"Refund","PaymentInstrumentData":{"CardData":{"SensitiveCardData":{"PAN":"130061098828009406"}}}},"PaymentTransaction":{"AmountsReq":{"Currency":"CNY","RequestedAmount":1}}}`, "NotAllowed"},
+		"refund of no number":      {`{` + saleData + `,"PaymentData":{"PaymentType":"Refund"},"PaymentTransaction":{"OriginalPOITransaction":{"POITransactionID":{"TransactionID":7}},"AmountsReq":{"Currency":"CNY","RequestedAmount":1}}}`, "MessageFormat"},
+		"refund without a sum":     {`{` + saleData + `,"PaymentData":{"PaymentType":"Refund"},"PaymentTransaction":{}}`, "MessageFormat"},
 		"acquirer data is garbage": {`{"SaleData":{"SaleTransactionID":{"TransactionID":"T1"},"SaleToAcquirerData":"aGVsbG8="},"PaymentTransaction":{"AmountsReq":{"Currency":"CNY","RequestedAmount":1}}}`, "MessageFormat"},
 	} {
 		a := send(c.body)

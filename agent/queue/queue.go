@@ -77,7 +77,11 @@ type Summary struct {
 	Contract sale.ContractRef `json:"contract"`
 	State    sale.State       `json:"state"`
 	Refunded int64            `json:"refunded"`
-	At       time.Time        `json:"at"`
+	// RefundIDs name the refunds that gave something back.
+	RefundIDs []string `json:"refund_ids,omitempty"`
+	// Found is set for an order of another terminal that was given back here.
+	Found bool      `json:"found,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // Recovery is what Open found.

@@ -38,6 +38,7 @@ const (
 	EndBusy          Ending = "busy"         // another basket's payment is running
 	EndBadMessage    Ending = "bad-message"  // the request cannot be a payment
 	EndReversed      Ending = "reversed"     // of a Reversal: the payment was given back in full
+	EndRefunded      Ending = "refunded"     // of a refund: given back, or taken by the wallet, which is about to
 	EndNotFound      Ending = "not-found"    // of a Reversal: no such payment on this terminal
 )
 
@@ -94,6 +95,12 @@ type Payment struct {
 	// Refunds are the operations that gave, or are to give, parts of it back, oldest first.
 	// At most one of them is open.
 	Refunds []Refund `json:"refunds,omitempty"`
+	// PastRefunds are the ids of refunds that were done and whose records were erased with
+	// their day; Refunded holds their sum.
+	PastRefunds []string `json:"past_refunds,omitempty"`
+	// Found marks an order of another terminal of the merchant, taken on record to be given
+	// back: when it was paid is not known here, so it is never reversed.
+	Found bool `json:"found,omitempty"`
 	// Kept is set when a person or the wallet's bill decided that an undone payment stays
 	// paid: the undo does not apply any more, until somebody asks for the money back.
 	Kept bool `json:"kept,omitempty"`
@@ -134,10 +141,11 @@ func (p *Payment) InDoubt() bool {
 func (a *Attempt) Offered() bool { return a.OfferLife > 0 }
 
 // Open reports whether anything is left to do or to tell: an attempt in doubt or manual, a
-// paid one that has to be given back, or an ending not reached.
+// paid one that has to be given back, an ending not reached, or a refund that is not final or
+// needs a person.
 func (p *Payment) Open() bool {
 	a := p.Current()
-	return p.Ending == Undecided || p.Undoing() || a != nil && !a.State.Final()
+	return p.Ending == Undecided || p.Undoing() || a != nil && !a.State.Final() || p.OpenRefund() != nil || p.BrokenRefund() != nil
 }
 
 // ContractRef pins what an attempt was begun under, so that a changed configuration

@@ -19,6 +19,7 @@ type Clock struct {
 	RetrySlow     time.Duration // then this often
 	Window        time.Duration // how long the wallet accepts a reverse
 	WindowMargin  time.Duration // MANUAL this long before the window ends
+	RefundWindow  time.Duration // how long the wallet gives a paid order back; zero: it says so itself
 }
 
 // Quiet is how long after sending "order does not exist" proves nothing.

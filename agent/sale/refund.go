@@ -3,6 +3,7 @@ package sale
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -42,8 +43,52 @@ type Refund struct {
 	WalletCode string      `json:"wallet_code,omitempty"`
 	// WalletRefund is the wallet's own number of the refund, once known.
 	WalletRefund string `json:"wallet_refund,omitempty"`
+	// Whole is set when everything that was left was asked for.
+	Whole bool `json:"whole,omitempty"`
+	// Reversal is set when a Reversal asked for it: the answer is one to a Reversal.
+	Reversal bool `json:"reversal,omitempty"`
+	// Scanned is set when the customer's bill named the order.
+	Scanned bool `json:"scanned,omitempty"`
+	// Ending is how the request was answered: EndRefunded, perhaps while the wallet still
+	// works on it, or why not. Empty until it was.
+	Ending Ending `json:"ending,omitempty"`
 	// Delivered is set once the answer was written to a connection that was still open.
 	Delivered bool `json:"delivered,omitempty"`
+	// Replaced is set on a refund that was promised and then refused, once another one of
+	// the same sum was made instead.
+	Replaced bool `json:"replaced,omitempty"`
+}
+
+// MaxRefunds bounds the refunds of one order, so that its record stays small. WeChat Pay
+// takes 50 of one order.
+const MaxRefunds = 40
+
+// Broken reports whether a person has to look: the wallet cannot finish it by itself, or it
+// took it, the point of sale was told so, and then it was not done.
+func (r *Refund) Broken() bool {
+	return r.State == RefundAbnormal || r.State == RefundRefused && r.Ending == EndRefunded && !r.Replaced
+}
+
+// BrokenRefund is a refund that a person has to look at, or nil.
+func (p *Payment) BrokenRefund() *Refund {
+	for i := range p.Refunds {
+		if p.Refunds[i].Broken() {
+			return &p.Refunds[i]
+		}
+	}
+	return nil
+}
+
+// SameRequest reports whether a request for amount, nil for all that is left, means this
+// refund again.
+func (r *Refund) SameRequest(asked Asked, amount *Amount) bool {
+	if r.Asked.SaleID != asked.SaleID || r.Asked.TransactionID != asked.TransactionID {
+		return false
+	}
+	if amount == nil {
+		return r.Whole
+	}
+	return amount.Same(r.Amount)
 }
 
 // RefundID names a refund: the order's id, "R", and 12 characters made from who asked for
@@ -116,6 +161,15 @@ func (r *Refund) JudgeRefund(a *Attempt, ans RefundAnswer) (state RefundState, c
 	return r.State, false
 }
 
+// MissingRefund reports whether the answer is the wallet's signed word that it knows no such
+// refund of this order.
+func (r *Refund) MissingRefund(a *Attempt, ans RefundAnswer) bool {
+	probe := ans
+	probe.Outcome = RefOutRefused
+	_, counts := r.JudgeRefund(a, probe)
+	return counts && ans.Outcome == RefOutNotFound
+}
+
 // refundMoves is the whole law of a refund.
 var refundMoves = map[[2]RefundState]bool{
 	{RefundUnknown, RefundPending}:  true,
@@ -137,6 +191,49 @@ func (r *Refund) Move(to RefundState) error {
 	}
 	r.State = to
 	return nil
+}
+
+// FindRefund is the refund with this id, or nil.
+func (p *Payment) FindRefund(id string) *Refund {
+	for i := range p.Refunds {
+		if p.Refunds[i].ID == id {
+			return &p.Refunds[i]
+		}
+	}
+	return nil
+}
+
+// NewRefundID names the next refund of the paid order, for this request. A request that the
+// wallet refused for good may be made again, under a new name; one that was done keeps its
+// name, and taken is then true: asking again would give nothing back. A request without a
+// TransactionID is told from others by its ServiceID.
+func (p *Payment) NewRefundID(asked Asked, amount Amount) (id string, taken bool) {
+	transaction := asked.TransactionID
+	if transaction == "" {
+		transaction = "\x00" + asked.ServiceID
+	}
+	for n := 0; ; n++ {
+		id = RefundID(p.Current().ID, asked.SaleID, transaction, amount, n)
+		if slices.Contains(p.PastRefunds, id) {
+			return id, true
+		}
+		r := p.FindRefund(id)
+		if r == nil || r.State != RefundRefused {
+			return id, r != nil
+		}
+	}
+}
+
+// DoneRefunds are the ids of the refunds that gave something back, those of erased days
+// included.
+func (p *Payment) DoneRefunds() []string {
+	out := slices.Clone(p.PastRefunds)
+	for i := range p.Refunds {
+		if p.Refunds[i].State == RefundDone {
+			out = append(out, p.Refunds[i].ID)
+		}
+	}
+	return out
 }
 
 // OpenRefund is the refund that is not final, or nil.

@@ -7,7 +7,8 @@
   const marks = {
     starting: "wait", connecting: "wait", idle: "idle", operator: "person", pay: "pay", fresh: "fresh",
     sending: "wait", confirm: "phone", doubt: "stop", undoing: "stop", paid: "yes", "not-paid": "no",
-    closing: "wait", closed: "closed", lost: "lost",
+    closing: "wait", closed: "closed", lost: "lost", return: "phone", refunding: "wait", refunded: "yes",
+    "not-refunded": "no",
   };
 
   function show(kind, words) {

@@ -24,6 +24,10 @@ type Payment struct {
 	// Code is a code that the point of sale scanned itself: the bytes in the message's
 	// buffer, not a copy; nil normally.
 	Code []byte
+	// Refund is set for PaymentType Refund. Original then names the payment to give back, by
+	// its POITransactionID; empty when the customer is to show the bill.
+	Refund   bool
+	Original string
 }
 
 // CodePath is where a PaymentRequest may hold a code, below SaleToPOIRequest.
@@ -38,10 +42,15 @@ func ReadPayment(v Value) (Payment, *Error) {
 	if err := p.readSaleData(v.At("SaleData")); err != nil {
 		return p, err
 	}
-	if err := checkPaymentType(v.At("PaymentData", "PaymentType")); err != nil {
+	var err *Error
+	if p.Refund, err = isRefund(v.At("PaymentData", "PaymentType")); err != nil {
 		return p, err
 	}
-	var err *Error
+	if p.Refund {
+		if err := p.readOriginal(v); err != nil {
+			return p, err
+		}
+	}
 	if p.Amount, err = ReadAmount(v.At("PaymentTransaction", "AmountsReq")); err != nil {
 		return p, err
 	}
@@ -86,16 +95,35 @@ func (p *Payment) readSaleData(v Value) *Error {
 	return nil
 }
 
-func checkPaymentType(v Value) *Error {
+// isRefund reads PaymentType.
+func isRefund(v Value) (bool, *Error) {
 	switch kind, ok := v.Text(); {
 	case v.Kind == Null, ok && kind == "Normal":
-		return nil
+		return false, nil
 	case ok && kind == "Refund":
-		return &Error{NotAllowed, "a refund without its payment is not possible here: send a Reversal with the payment's POITransactionID"}
+		return true, nil
 	case ok:
-		return &Error{NotAllowed, "only PaymentType Normal is possible here"}
+		return false, &Error{NotAllowed, "only PaymentType Normal and Refund are possible here"}
 	}
-	return malformed("PaymentType is not a text")
+	return false, malformed("PaymentType is not a text")
+}
+
+// readOriginal reads which payment a refund gives back: OriginalPOITransaction stands in
+// PaymentTransaction. Without one the customer shows the bill.
+func (p *Payment) readOriginal(v Value) *Error {
+	if _, there := v.At(CodePath[1:]...).Get("PAN"); there {
+		return &Error{NotAllowed, "a payment code has no place in a refund"}
+	}
+	original, there := v.At("PaymentTransaction").Get("OriginalPOITransaction")
+	if !there {
+		return nil
+	}
+	id, ok := original.At("POITransactionID", "TransactionID").Text()
+	if !ok || id == "" || len(id) > maxTransactionID || !printable(id) {
+		return malformed("OriginalPOITransaction.POITransactionID.TransactionID is missing")
+	}
+	p.Original = id
+	return nil
 }
 
 // ReadAmount reads AmountsReq: major units as JSON writes numbers.

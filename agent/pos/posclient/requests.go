@@ -131,6 +131,23 @@ type ReverseRequest struct {
 	Amount           string // major units of the payment's currency; empty means all of it
 }
 
+// RefundRequest asks to give a part of a payment back: a Payment of PaymentType Refund.
+type RefundRequest struct {
+	PayRequest
+	POITransactionID string // of the payment's answer; empty lets the customer show the bill
+}
+
+// Refund asks for it and waits for the outcome.
+func (c *Client) Refund(ctx context.Context, r RefundRequest) (Answer, error) {
+	body := r.body()
+	body["PaymentData"] = obj{"PaymentType": "Refund"}
+	if r.POITransactionID != "" {
+		body["PaymentTransaction"].(obj)["OriginalPOITransaction"] = obj{
+			"POITransactionID": obj{"TransactionID": r.POITransactionID, "TimeStamp": r.TimeStamp}}
+	}
+	return c.exchange(ctx, c.Header("Payment", r.ServiceID), "PaymentRequest", body)
+}
+
 // Reverse asks to give a payment back and waits for the end of it.
 func (c *Client) Reverse(ctx context.Context, r ReverseRequest) (Answer, error) {
 	stamp, reason := r.TimeStamp, r.Reason
