@@ -235,7 +235,7 @@ func (d *desk) recorded(id string) (p sale.Payment) {
 	return p
 }
 
-func (d *desk) wantAlarm(code string, want bool) {
+func (d *desk) wantCause(code string, want bool) {
 	d.t.Helper()
 	for _, c := range d.health.Causes() {
 		if c.Code == code {

@@ -103,11 +103,11 @@ func TestRefund(t *testing.T) {
 		d.wantStatus(asked("2", "").Key(), agent.StatusInProgress)
 		d.wantStatus(asked("3", "").Key(), agent.StatusInProgress)
 		d.quiet(first, 2*time.Hour)
-		d.wantAlarm("refund", true)
+		d.wantCause("refund", true)
 		d.wechat.set(func() { d.wechat.giving.onQuery = nil })
 		d.want(first, sale.EndRefunded, 16*time.Minute)
 		d.want(second, sale.EndRefunded, moment)
-		d.wantAlarm("refund", false)
+		d.wantCause("refund", false)
 		d.wantRefunded(d.wechat, p.ID, 30)
 	})
 	bubble(t, "a reversal that runs blocks a refund", func(t *testing.T, d *desk) {
@@ -183,14 +183,14 @@ func TestRefundSlow(t *testing.T) {
 		d.wechat.finish(sale.RefOutRefused)
 		time.Sleep(2 * time.Minute)
 		d.wantRefundState(p.ID, sale.RefundRefused)
-		d.wantAlarm("refund", true)
+		d.wantCause("refund", true)
 		d.wantRefunded(d.wechat, p.ID, 0)
 		time.Sleep(5 * 24 * time.Hour)
 		d.restart()
-		d.wantAlarm("refund", true)
+		d.wantCause("refund", true)
 		d.wechat.set(func() { d.wechat.giving.slow = false })
 		d.want(d.refund("3", "by hand", p.ID, 30), sale.EndRefunded, moment)
-		d.wantAlarm("refund", false)
+		d.wantCause("refund", false)
 		d.wantRefunded(d.wechat, p.ID, 30)
 	})
 	bubble(t, "the wallet needs a person", func(t *testing.T, d *desk) {
@@ -200,15 +200,15 @@ func TestRefundSlow(t *testing.T) {
 			return d.wechat.refundAnswer(g, sale.RefOutAbnormal), true
 		}
 		reply := d.refund("2", "R1", p.ID, 30)
-		d.wantAlarm("refund", true)
+		d.wantCause("refund", true)
 		d.quiet(reply, time.Hour)
 		d.restart()
-		d.wantAlarm("refund", true)
+		d.wantCause("refund", true)
 		reply = d.refund("2", "R1", p.ID, 30)
 		d.quiet(reply, time.Hour)
 		d.wechat.finish(sale.RefOutDone)
 		d.want(reply, sale.EndRefunded, 16*time.Minute)
-		d.wantAlarm("refund", false)
+		d.wantCause("refund", false)
 		d.wantRefunded(d.wechat, p.ID, 30)
 	})
 }
@@ -285,7 +285,7 @@ func TestRefundRefused(t *testing.T) {
 		}
 		d.wechat.giving.onQuery = d.wechat.giving.onRefund
 		d.quiet(d.refund("2", "R1", p.ID, 30), time.Hour)
-		d.wantAlarm("foreign-answer", true)
+		d.wantCause("foreign-answer", true)
 		d.wantRefunded(d.wechat, p.ID, 0)
 	})
 	for _, c := range []struct {
