@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tilld/tilld/scanner/paycode"
 )
 
 // fileVector is one example of the published vectors; what it expects is compared whole.
@@ -183,25 +186,32 @@ func FuzzLines(f *testing.F) {
 	}
 	f.Add([]byte("\n\n{}\r\nnull\n[]\n{\"text\":1}"))
 	f.Add(bytes.Repeat([]byte("a"), maxLine+1))
+	codes := &codeTables{made: map[string]*paycode.Table{}}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		want := bytes.Count(in, []byte("\n"))
 		if len(in) > 0 && in[len(in)-1] != '\n' && len(bytes.Trim(in[bytes.LastIndexByte(in, '\n')+1:], "\r")) > 0 {
 			want++
 		}
-		for _, args := range [][]string{{"classify", "--jsonl"}, {"emv", "--jsonl"}, {"emv", "--jsonl", "--redact"}} {
-			var out, diag bytes.Buffer
-			run(t.Context(), args, bytes.NewReader(in), &out, &diag)
+		for name, answer := range map[string]func(*env) error{
+			"classify":     func(e *env) error { return e.classifyLines(codes) },
+			"emv":          func(e *env) error { return e.emvLines(false) },
+			"emv redacted": func(e *env) error { return e.emvLines(true) },
+		} {
+			var out bytes.Buffer
+			if err := answer(&env{stdin: bytes.NewReader(in), stdout: &out}); err != nil && !errors.Is(err, errSaid) {
+				t.Fatal(err)
+			}
 			lines := bytes.Split(bytes.TrimSuffix(out.Bytes(), []byte("\n")), []byte("\n"))
 			if out.Len() == 0 {
 				lines = nil
 			}
 			if len(lines) != want {
-				t.Fatalf("%q: %d answers to %d lines", args, len(lines), want)
+				t.Fatalf("%s: %d answers to %d lines", name, len(lines), want)
 			}
 			for _, line := range lines {
 				var got struct{ Hint string }
 				if err := json.Unmarshal(line, &got); err != nil || got.Hint == "" {
-					t.Fatalf("%q: %s", args, line)
+					t.Fatalf("%s: %s", name, line)
 				}
 			}
 		}

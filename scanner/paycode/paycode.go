@@ -1,15 +1,17 @@
 // Package paycode says what a scanned code is: which wallets it may pay at, or why it
 // cannot pay.
 //
-// Which digits belong to which wallet is data: rows of rules.go, and rows that a shop adds.
-// A prefix cannot route, because wallets share prefixes; a [Result] therefore holds a set
-// of candidates, which contracts and configuration put in order.
+// Which digits belong to which wallet is data: rows of rules.go, and rows that a shop adds or
+// changes ([NewWith]). Rows that match the same code must state which comes first. A prefix
+// cannot route, because wallets share prefixes; a [Result] therefore holds a set of
+// candidates, which contracts and configuration put in order.
 //
 // Checks run in a fixed order: empty; a merchant's own EMV code; a bad character; a goods
 // code by its AIM identifier; a merchant's link and any other link; EMV consumer-presented;
 // a citizen's ID number; the wallet rules; a length Alipay+ keeps for later; a goods code
 // by its check digit; a card number; unknown. A code is a bearer secret: nothing here keeps,
-// prints or returns it.
+// prints or returns it. What merchants show is named where its identifiers are known, so that
+// a customer who shows it by mistake can be told.
 package paycode
 
 import (

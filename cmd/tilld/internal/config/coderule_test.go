@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -112,4 +113,25 @@ func manyPatterns(n int) (s string) {
 		s += fmt.Sprintf(", \"17%02d#{14}\"", i)
 	}
 	return s
+}
+
+// TestExampleRules takes the comment marks off the rules of the example file: what a shop
+// copies from there is right.
+func TestExampleRules(t *testing.T) {
+	text, err := os.ReadFile("../../example.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "# [[code_rule]]\n")
+	part, _, _ = strings.Cut(part, "\n\n")
+	rules := new(strings.Builder)
+	for _, line := range strings.Split("# [[code_rule]]\n"+part, "\n") {
+		if rest, ok := strings.CutPrefix(line, "# "); ok && (rest == "[[code_rule]]" || strings.Contains(rest, " = ") && !strings.HasPrefix(rest, "[[")) {
+			rules.WriteString(rest + "\n")
+		}
+	}
+	c, problems := Parse([]byte(good+rules.String()), "/", tables())
+	if len(problems) != 0 || len(c.CodeRules) != 2 || c.CodeRules[0].Validity != time.Minute || !c.CodeRules[1].Disable {
+		t.Fatalf("%v %+v", problems, c.CodeRules)
+	}
 }
