@@ -217,7 +217,7 @@ func (t *Till) takeLost(ctx context.Context, c *Contract, out *AdoptReport, foun
 // onRecord lists a payment that was adopted before.
 func (out *AdoptReport) onRecord(p sale.Payment, found map[string]*lostOrder, orders []string) {
 	a := p.Current()
-	if a == nil || p.Ending != sale.EndPaid {
+	if a == nil || a.State != sale.Paid || p.Refunded >= p.Amount.Minor {
 		out.Back++
 		return
 	}

@@ -292,9 +292,7 @@ func (t *Till) Payment(id string) (sale.Payment, bool) {
 // Undelivered lists the payments that were paid or reversed while nobody was told, newest
 // first.
 func (t *Till) Undelivered() []sale.Payment {
-	return slices.DeleteFunc(t.Payments(false), func(p sale.Payment) bool {
-		return p.Ending == sale.Undecided || p.Delivered || len(p.Attempts) == 0
-	})
+	return slices.DeleteFunc(t.Payments(false), func(p sale.Payment) bool { return !p.Untold() || len(p.Attempts) == 0 })
 }
 
 // Busy reports whether a payment occupies the lane.

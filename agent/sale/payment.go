@@ -112,6 +112,15 @@ func (p *Payment) Undoing() bool {
 	return a != nil && a.State == Paid && p.Intent == Undo && !p.Kept
 }
 
+// Untold reports whether the payment ended and nobody is known to have heard how. Of one that
+// was adopted from a dead terminal, whoever gave the money back has.
+func (p *Payment) Untold() bool {
+	if p.Ending == Undecided || p.Delivered {
+		return false
+	}
+	return p.From == "" || p.Current() != nil && p.Current().State == Paid
+}
+
 // Current is the last attempt, or nil before the first.
 func (p *Payment) Current() *Attempt {
 	if len(p.Attempts) == 0 {

@@ -34,14 +34,16 @@ type grammar struct {
 	Check   checkCmd   `cmd:"" help:"Say everything that is wrong with a configuration."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 
-	Status  statusCmd  `cmd:"" help:"Show what is undelivered, in doubt or broken." group:"Of the running daemon:"`
-	Sale    saleCmd    `cmd:"" help:"Take a payment from the command line." group:"Of the running daemon:"`
-	Refund  refundCmd  `cmd:"" help:"Give a paid payment back in full." group:"Of the running daemon:"`
-	Reverse refundCmd  `cmd:"" help:"The same as refund." hidden:""`
-	Confirm confirmCmd `cmd:"" help:"Allow or refuse an amount above the ceiling." group:"Of the running daemon:"`
-	Reload  reloadCmd  `cmd:"" help:"Take over new keys and certificates without a stop." group:"Of the running daemon:"`
-	Queue   queueCmd   `cmd:"" help:"Look at payments on record, settle those that wait for a person." group:"Of the running daemon:"`
-	Devices devicesCmd `cmd:"" help:"Show scanners, in use and plugged in." group:"Of the running daemon:"`
+	Status    statusCmd    `cmd:"" help:"Show what is undelivered, in doubt or broken." group:"Of the running daemon:"`
+	Sale      saleCmd      `cmd:"" help:"Take a payment from the command line." group:"Of the running daemon:"`
+	Refund    refundCmd    `cmd:"" help:"Give a paid payment back in full." group:"Of the running daemon:"`
+	Reverse   refundCmd    `cmd:"" help:"The same as refund." hidden:""`
+	Confirm   confirmCmd   `cmd:"" help:"Allow or refuse an amount above the ceiling." group:"Of the running daemon:"`
+	Reload    reloadCmd    `cmd:"" help:"Take over new keys and certificates without a stop." group:"Of the running daemon:"`
+	Queue     queueCmd     `cmd:"" help:"Look at payments on record, settle those that wait for a person." group:"Of the running daemon:"`
+	Reconcile reconcileCmd `cmd:"" help:"Compare a wallet's bill of a day with what is on record." group:"Of the running daemon:"`
+	Adopt     adoptCmd     `cmd:"" help:"Take the orders of a terminal that died on record here." group:"Of the running daemon:"`
+	Devices   devicesCmd   `cmd:"" help:"Show scanners, in use and plugged in." group:"Of the running daemon:"`
 
 	Cert     certCmd     `cmd:"" help:"Make a shop's authority and this till's certificate." group:"Without a daemon:"`
 	Classify classifyCmd `cmd:"" help:"Say what a scanned code is." group:"Without a daemon:"`

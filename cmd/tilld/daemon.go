@@ -341,7 +341,7 @@ func (d *daemon) logDevice(s drivers.Status) {
 
 // serveControl answers the command line until ctx ends.
 func (d *daemon) serveControl(ctx context.Context) error {
-	api := &control.Server{Till: d.till, Health: d.health, Contracts: d.contractStates,
+	api := &control.Server{Till: d.till, Bills: d.till, Health: d.health, Contracts: d.contractStates,
 		Devices: func() []control.Device { return devicesOf(d.cfg.Scanners, d.hub) },
 		Clock:   d.clockState, Journal: d.journalState, Reload: d.reload,
 		Status: control.Status{POIID: d.cfg.POIID(), Environment: d.cfg.Environment, Version: version, Since: d.since}}

@@ -86,6 +86,9 @@ func row(p control.PaymentView) string {
 	if p.Transaction != "" {
 		s += "  basket " + p.Transaction
 	}
+	if p.From != "" {
+		s += "  of terminal " + p.From
+	}
 	return s
 }
 

@@ -32,13 +32,12 @@ func (w *World) SpoilBill(wallet string, f BillFault) {
 	h.bills.fault = f
 }
 
-// CloseBooks makes the bill of today ready, as if it were ten o'clock on the next day.
-func (w *World) CloseBooks() {
-	for _, h := range w.houses {
-		h.mu.Lock()
-		h.bills.closed = true
-		h.mu.Unlock()
-	}
+// CloseBooks makes a wallet's bill of today ready, as if it were ten o'clock on the next day.
+func (w *World) CloseBooks(wallet string) {
+	h := w.houses[wallet]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bills.closed = true
 }
 
 // Post puts entries into a wallet's ledger: of other tills, other days, other systems.

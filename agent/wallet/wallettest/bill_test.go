@@ -135,7 +135,7 @@ func TestBillNotThere(t *testing.T) {
 		if ans := l.pay(l.attempt()); ans.Outcome != sale.OutPaid {
 			t.Fatal(describe(ans))
 		}
-		l.w.CloseBooks()
+		l.w.CloseBooks(l.name)
 		body, err := c.Bill(t.Context(), bill.DayOf(time.Now()))
 		if err != nil {
 			t.Fatal(err)

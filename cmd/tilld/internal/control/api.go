@@ -82,6 +82,7 @@ type PaymentView struct {
 	Intent      sale.Intent   `json:"intent"`
 	UndoneBy    string        `json:"undone_by,omitempty"`
 	Delivered   bool          `json:"delivered"`
+	From        string        `json:"from,omitempty"` // the dead terminal whose payment it was
 	Refunded    int64         `json:"refunded,omitempty"`
 	SaleID      string        `json:"sale_id"`
 	ServiceID   string        `json:"service_id"`
@@ -109,7 +110,7 @@ type AttemptView struct {
 // View makes a PaymentView.
 func View(p sale.Payment) PaymentView {
 	v := PaymentView{ID: p.ID, Amount: p.Amount.Decimal(), Currency: p.Amount.Currency, Ending: p.Ending,
-		Intent: p.Intent, UndoneBy: p.UndoneBy, Delivered: p.Delivered, Refunded: p.Refunded,
+		Intent: p.Intent, UndoneBy: p.UndoneBy, Delivered: p.Delivered, From: p.From, Refunded: p.Refunded,
 		SaleID: p.Asked.SaleID, ServiceID: p.Asked.ServiceID, Transaction: p.Asked.TransactionID,
 		Begun: p.Begun, EndedAt: p.EndedAt}
 	for _, a := range p.Attempts {

@@ -31,6 +31,7 @@ type Till interface {
 // Server answers the command line. All fields are needed.
 type Server struct {
 	Till      Till
+	Bills     Bills
 	Health    *health.Board
 	Contracts func() []ContractState
 	Devices   func() []Device
@@ -61,6 +62,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/confirm", s.confirm)
 	mux.HandleFunc("POST /v1/reload", s.reload)
 	mux.HandleFunc("POST /v1/abort", s.abort)
+	s.bills(mux)
 	return mux
 }
 
@@ -90,7 +92,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	for _, p := range s.Till.Payments(false) {
 		cur := p.Current()
 		switch {
-		case p.Ending != sale.Undecided && !p.Delivered:
+		case p.Untold():
 			st.Undelivered = append(st.Undelivered, View(p))
 		case cur != nil && cur.State == sale.Manual:
 			st.Manual = append(st.Manual, View(p))
