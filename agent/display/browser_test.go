@@ -31,6 +31,9 @@ func everyScreen(t *testing.T) []agent.Screen {
 		{Kind: agent.ScreenUndoing, Amount: "1234567.89", Currency: "CNY"},
 		{Kind: agent.ScreenPaid, Amount: "12.80", Currency: "CNY", Scheme: "unionpay"},
 		{Kind: agent.ScreenClosing, Amount: "12.80", Currency: "CNY"},
+		{Kind: agent.ScreenPay, Amount: "12.80", Currency: "CNY", Offer: true},
+		{Kind: agent.ScreenFresh, Reason: "merchant-code", Amount: "12.80", Currency: "CNY", Offer: true},
+		{Kind: agent.ScreenPay, Amount: "9999999999.99", Currency: "MYR", Reason: "id-number-shape", Code: someCode, CodeEnds: time.Now().Add(time.Hour)},
 	}
 	for _, r := range reasonsOfCodes(t) {
 		out = append(out, agent.Screen{Kind: agent.ScreenFresh, Reason: r, Amount: "12.80", Currency: "CNY"})
@@ -76,6 +79,9 @@ func TestPages(t *testing.T) {
 		"silence":          seeSilence,
 		"language buttons": seeLanguageButtons,
 		"console":          seeConsole,
+		"our code":         seeOffer,
+		"our code is gone": seeOfferGone,
+		"the button":       seeOfferButton,
 		"console refused":  seeConsoleRefused,
 	} {
 		t.Run(name, func(t *testing.T) { see(t, b) })

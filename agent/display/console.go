@@ -73,20 +73,32 @@ func (s *Server) payments(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, http.StatusOK, rows)
 }
 
-// confirm hands the operator's decision to the till. The body must be JSON: no form of
+// read takes the body of a request that changes something. It must be JSON: no form of
 // another page can send that without being asked first.
-func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
+func (s *Server) read(w http.ResponseWriter, r *http.Request, what, want string, into any) bool {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		s.refuse(w, http.StatusUnsupportedMediaType, "confirm a payment: the body must be application/json")
-		return
+		s.refuse(w, http.StatusUnsupportedMediaType, what+": the body must be application/json")
+		return false
 	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		s.refuse(w, http.StatusBadRequest, what+": "+want)
+		return false
+	}
+	return true
+}
+
+// confirm hands the operator's decision to the till.
+func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 	var c struct {
 		Payment string `json:"payment"`
 		OK      *bool  `json:"ok"`
 	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil || c.Payment == "" || c.OK == nil {
+	if !s.read(w, r, "confirm a payment", `want {"payment": ID, "ok": true or false}`, &c) {
+		return
+	}
+	if c.Payment == "" || c.OK == nil {
 		s.refuse(w, http.StatusBadRequest, `confirm a payment: want {"payment": ID, "ok": true or false}`)
 		return
 	}

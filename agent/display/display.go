@@ -8,6 +8,7 @@
 //	/events    server-sent events "screen", "event", "health" and "beat"; ?only=screen
 //	/payments  the payments on record, without anything that could be charged
 //	/confirm   POST: the operator's decision about an amount above the ceiling
+//	/offer     POST: the customer wants to scan a code of ours
 //
 // A page that hears nothing for a few seconds says that the connection is lost: a stale
 // "paid" would be a lie. No page loads anything from elsewhere, and none is served to
@@ -36,6 +37,7 @@ type Till interface {
 	Watch(ctx context.Context) (<-chan agent.Screen, <-chan agent.Event)
 	Payments(openOnly bool) []sale.Payment
 	Confirm(c agent.Confirmation) error
+	Offer(payment string) error
 }
 
 // Options is what the pages are made of.
@@ -92,6 +94,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /payments", s.payments)
 	mux.HandleFunc("POST /confirm", s.confirm)
+	mux.HandleFunc("POST /offer", s.offer)
 	s.handler = localweb.Guard(mux)
 	return s
 }

@@ -21,6 +21,7 @@ type stage struct {
 	payments  []sale.Payment
 	confirmed []agent.Confirmation
 	refuse    error
+	offered   []string
 	watchers  map[*watcher]struct{}
 }
 
@@ -98,6 +99,22 @@ func (s *stage) Confirm(c agent.Confirmation) error {
 	}
 	s.confirmed = append(s.confirmed, c)
 	return nil
+}
+
+func (s *stage) Offer(payment string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse != nil {
+		return s.refuse
+	}
+	s.offered = append(s.offered, payment)
+	return nil
+}
+
+func (s *stage) wishes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.offered)
 }
 
 func (s *stage) decisions() []agent.Confirmation {

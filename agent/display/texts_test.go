@@ -124,6 +124,7 @@ func TestTexts(t *testing.T) {
 	for _, s := range append(constants(t, "../sale", "State"), sale.Unknown.String()) {
 		want["state."+s] = true
 	}
+	want["page.scan"] = true // beside a code
 	asked := regexp.MustCompile(`\.T "([^"]+)"`)
 	pages, _ := filepath.Glob("page/*.html")
 	for _, p := range pages {

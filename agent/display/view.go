@@ -2,6 +2,7 @@ package display
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/tilld/tilld/agent"
 	"github.com/tilld/tilld/agent/sale"
@@ -24,6 +25,8 @@ type shown struct {
 	agent.Screen
 	Lang  string `json:"lang"`
 	Words words  `json:"words"`
+	// Picture is the QR code of Screen.Code.
+	Picture *picture `json:"picture,omitempty"`
 }
 
 func (s *Server) language(r *http.Request) string {
@@ -32,7 +35,12 @@ func (s *Server) language(r *http.Request) string {
 
 func (s *Server) shown(sc agent.Screen, lang string) shown {
 	sc.Test = sc.Test || s.o.Test
-	return shown{Screen: sc, Lang: lang, Words: wordsFor(sc, lang)}
+	p, err := drawCode(sc, time.Now())
+	if err != nil {
+		s.o.Log.Error("a code is not shown", "payment", sc.Payment, "err", err)
+		sc.Code = ""
+	}
+	return shown{Screen: sc, Lang: lang, Words: wordsFor(sc, lang), Picture: p}
 }
 
 // screen answers with the current screen as JSON.
@@ -48,6 +56,9 @@ func wordsFor(sc agent.Screen, lang string) words {
 		kind = "screen." + string(agent.ScreenStarting)
 	}
 	w := words{Headline: say(lang, kind), Detail: say(lang, kind+".detail")}
+	if sc.Code != "" {
+		w.Detail = say(lang, "page.scan")
+	}
 	w.Amount = writeAmount(sc.Amount, sc.Currency, lang)
 	switch sc.Kind {
 	case agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed:

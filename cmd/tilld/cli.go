@@ -39,6 +39,7 @@ type grammar struct {
 	Refund    refundCmd    `cmd:"" help:"Give a paid payment back in full." group:"Of the running daemon:"`
 	Reverse   refundCmd    `cmd:"" help:"The same as refund." hidden:""`
 	Confirm   confirmCmd   `cmd:"" help:"Allow or refuse an amount above the ceiling." group:"Of the running daemon:"`
+	Offer     offerCmd     `cmd:"" help:"Show our code for the customer to scan." group:"Of the running daemon:"`
 	Reload    reloadCmd    `cmd:"" help:"Take over new keys and certificates without a stop." group:"Of the running daemon:"`
 	Queue     queueCmd     `cmd:"" help:"Look at payments on record, settle those that wait for a person." group:"Of the running daemon:"`
 	Reconcile reconcileCmd `cmd:"" help:"Compare a wallet's bill of a day with what is on record." group:"Of the running daemon:"`

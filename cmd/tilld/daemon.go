@@ -177,6 +177,7 @@ func (d *daemon) makeTill() (err error) {
 		Health: d.health, Log: d.log, Render: pos.Render, RenderReverse: pos.RenderReverse,
 		Serial: cfg.Terminal.Serial, Boot: boot, Test: cfg.Test(), TimeTrusted: d.clock.Trusted,
 		Ceiling: cfg.Terminal.Ceiling, CodeWait: cfg.Terminal.CodeWait, PerTry: setOf(cfg.POS.PerTry),
+		Offer: agent.OfferPolicy(cfg.Terminal.Offer), OfferContract: cfg.Terminal.OfferContract,
 	})
 	if err != nil {
 		return fail("start", "", err)

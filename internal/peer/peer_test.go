@@ -15,6 +15,7 @@ func TestPackagesAreThoseOfTheLock(t *testing.T) {
 	for name, want := range map[string]string{
 		"@adyen/api-library":     "32.1.0",
 		"alipay-sdk":             "4.14.0",
+		"jsqr":                   "1.4.0",
 		"wechatpay-axios-plugin": "0.9.6",
 		"wechatpay-node-v3":      "2.2.1",
 	} {

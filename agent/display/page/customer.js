@@ -18,6 +18,38 @@
     fit(at("amount"));
   }
 
+  // The code that the customer may scan. The till takes it away; the page does so as well
+  // when its time is over, or when nobody vouches for it any more.
+  let ends = 0, payment = "";
+  function showCode(s) {
+    const p = s.picture, svg = at("code");
+    payment = s.payment || "";
+    at("offer").hidden = !s.offer;
+    at("offer").disabled = false;
+    ends = p ? performance.now() + p.left : 0;
+    if (p) {
+      svg.setAttribute("viewBox", "0 0 " + p.size + " " + p.size);
+      svg.firstElementChild.setAttribute("d", p.path);
+    }
+    tick();
+  }
+
+  function tick() {
+    const left = ends - performance.now(), on = left > 0, line = at("left");
+    document.body.toggleAttribute("data-code", on);
+    at("code").toggleAttribute("hidden", !on);
+    if (!on) at("code").firstElementChild.removeAttribute("d");
+    line.textContent = on ? line.dataset.text.replace("%d", Math.ceil(left / 1000)) : "";
+  }
+  setInterval(tick, 250);
+
+  at("offer").addEventListener("click", () => {
+    const again = () => { at("offer").disabled = false; };
+    at("offer").disabled = true;
+    fetch("/offer", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ payment }) })
+      .then((r) => { if (!r.ok) setTimeout(again, 2000); }, () => setTimeout(again, 2000));
+  });
+
   // fit makes a long amount smaller until it stands on one line.
   function fit(line) {
     line.style.fontSize = "";
@@ -29,6 +61,7 @@
   function lost() {
     const l = at("lost").dataset;
     show("lost", { headline: l.headline, detail: l.detail });
+    showCode({});
   }
 
   const patience = Number(root.dataset.patience);
@@ -49,6 +82,7 @@
       heard(patience);
       const s = JSON.parse(e.data);
       at("test").hidden = at("test").hidden && !s.test;
+      showCode(s);
       show(s.kind, s.words);
     });
     source.addEventListener("beat", () => heard(patience));

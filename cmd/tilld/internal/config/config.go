@@ -44,6 +44,8 @@ type Terminal struct {
 	ClockScale     int
 	Ceiling        map[sale.Currency]int64 // minor units; nil for none
 	CodeWait       time.Duration
+	Offer          string // when a code of ours is shown: "ask", "always", "never"
+	OfferContract  string // the contract whose code is shown where it can be; empty: the first
 	// BoardSerial stands in for the board's own serial number; test only, empty normally.
 	BoardSerial string
 }

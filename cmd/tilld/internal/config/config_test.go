@@ -123,6 +123,10 @@ func TestMistakes(t *testing.T) {
 		{"table for a string", `model = "TILLD"`, `model = { a = 1 }`, 5, "terminal.model", "is a table, must be a string"},
 		{"scanner as one table", "[[scanner]]", "[scanner]", 19, "scanner", "must be an array of tables"},
 		{"section twice", "[display]\n", "[display]\n[display]\n", 16, "display", "stands twice"},
+		{"when a code is shown", `model = "TILLD"`, "model = \"TILLD\"\noffer = \"often\"", 6, "terminal.offer", "\"often\" is not known"},
+		{"nobody shows codes", `model = "TILLD"`, "model = \"TILLD\"\noffer = \"always\"", 6, "terminal.offer", "no contract shows codes"},
+		{"a contract that shows none", `model = "TILLD"`, "model = \"TILLD\"\noffer_contract = \"wechat\"", 6, "terminal.offer_contract", "shows no codes"},
+		{"a wallet that shows none", `slot = 1`, "slot = 1\noffer = true", 25, "contract[1].offer", "has no code that could be shown"},
 		{"zero byte", `"pos.crt"`, `"a\u0000b"`, 12, "pos.certificate", "zero byte"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

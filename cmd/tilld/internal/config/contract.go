@@ -36,6 +36,22 @@ func (p *parser) contracts(r *reader) {
 	}
 }
 
+// offers compares what [terminal] says of codes that are shown with the contracts.
+func (p *parser) offers(r *reader) {
+	t := p.c.Terminal
+	shows := slices.ContainsFunc(p.c.Contracts, func(c Contract) bool { return c.Offer })
+	s, _ := r.section("terminal")
+	if name := t.OfferContract; name != "" && !slices.ContainsFunc(p.c.Contracts, func(c Contract) bool { return c.Name == name && c.Offer }) {
+		s.mistake("offer_contract", "name a contract that has offer = true", "%q shows no codes", clip(name))
+	}
+	if t.Offer == "always" && !shows {
+		s.mistake("offer", "write offer = true in a contract that can show codes", "no contract shows codes")
+	}
+	if t.Offer == "never" && shows {
+		s.report(Note, "offer", "", "contracts with offer = true show no codes all the same")
+	}
+}
+
 func (p *parser) contract(s *reader, c *Contract) {
 	names := make([]string, 0, len(p.known.Wallets))
 	for _, w := range p.known.Wallets {

@@ -31,6 +31,7 @@ func Parse(data []byte, dir string, known Known) (*Config, Problems) {
 	p.scanners(r)
 	p.contracts(r)
 	p.ceilings(r)
+	p.offers(r)
 	p.codeRules(r)
 	r.done()
 	problems.Sort()
@@ -123,6 +124,8 @@ func (p *parser) terminal(r *reader) {
 	t.StoreName = p.limited(s, "store_name", 128)
 	p.terminalTime(s)
 	t.CodeProfile = s.oneOf("code_profile", p.known.Profiles...)
+	t.Offer = s.oneOf("offer", "ask", "always", "never")
+	t.OfferContract = s.str("offer_contract", false, "")
 	s.known = append(s.known, "ceiling")
 	if n := s.table.table["ceiling"]; n != nil {
 		n.seen = true // read by ceilings, once the currencies are known

@@ -175,6 +175,11 @@ type ConfirmRequest struct {
 	OK      bool   `json:"ok"`
 }
 
+// OfferRequest shows a code of ours for a payment; empty: the one on the customer's screen.
+type OfferRequest struct {
+	Payment string `json:"payment"`
+}
+
 // AbortRequest takes back what this command line began.
 type AbortRequest struct {
 	ServiceID string `json:"service_id"`

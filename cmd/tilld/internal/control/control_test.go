@@ -22,6 +22,8 @@ type till struct {
 	payments  []sale.Payment
 	delivered chan sale.MessageKey
 	settled   chan bool
+	offered   string
+	screen    agent.Screen
 }
 
 func (t *till) Pay(ctx context.Context, r agent.PayRequest) (agent.Reply, error) {
@@ -33,6 +35,13 @@ func (t *till) Abort(context.Context, sale.MessageKey, string) error {
 }
 func (t *till) Reverse(_ context.Context, r agent.ReverseRequest) (agent.Reply, error) {
 	return agent.Reply{Ending: sale.EndReversed, Payment: sale.Payment{ID: r.Payment}}, nil
+}
+func (t *till) Offer(payment string) error {
+	if payment == "CANNOT" {
+		return agent.ErrNoOffer
+	}
+	t.offered = payment
+	return nil
 }
 func (t *till) Confirm(agent.Confirmation) error { return errors.New("decided already") }
 func (t *till) Settle(_ context.Context, _ string, paid bool) error {
@@ -48,7 +57,12 @@ func (t *till) Payment(id string) (sale.Payment, bool) {
 	}
 	return sale.Payment{}, false
 }
-func (t *till) Screen() agent.Screen { return agent.Screen{Kind: agent.ScreenIdle} }
+func (t *till) Screen() agent.Screen {
+	if t.screen.Kind != "" {
+		return t.screen
+	}
+	return agent.Screen{Kind: agent.ScreenIdle}
+}
 
 // serve answers on a socket of a short name until the test ends.
 func serve(t *testing.T, tl *till) *Client {
@@ -207,5 +221,25 @@ func TestRefusals(t *testing.T) {
 	var out Outcome
 	if err := c.Do(t.Context(), "POST", "/v1/refund", RefundRequest{Payment: "P", ServiceID: "S"}, &out); err != nil || out.Ending != sale.EndReversed {
 		t.Errorf("refund: %v %+v", err, out)
+	}
+}
+
+func TestOffer(t *testing.T) {
+	tl := &till{}
+	c := serve(t, tl)
+	var q OfferRequest
+	var e *Error
+	if err := c.Do(t.Context(), "POST", "/v1/offer", OfferRequest{}, &q); !errors.As(err, &e) || e.Hint == "" {
+		t.Errorf("nothing waits: %v", err)
+	}
+	if err := c.Do(t.Context(), "POST", "/v1/offer", OfferRequest{Payment: "CANNOT"}, &q); !errors.As(err, &e) || !strings.Contains(err.Error(), "no code can be shown") || e.Hint == "" {
+		t.Errorf("refused: %v", err)
+	}
+	tl.screen = agent.Screen{Kind: agent.ScreenPay, Payment: "ONSCREEN"}
+	if err := c.Do(t.Context(), "POST", "/v1/offer", OfferRequest{}, &q); err != nil || tl.offered != "ONSCREEN" || q.Payment != "ONSCREEN" {
+		t.Errorf("the one on the screen: %v, %q", err, tl.offered)
+	}
+	if err := c.Do(t.Context(), "POST", "/v1/offer", OfferRequest{Payment: "P1"}, &q); err != nil || tl.offered != "P1" {
+		t.Errorf("by its id: %v, %q", err, tl.offered)
 	}
 }

@@ -22,6 +22,7 @@ type Till interface {
 	Abort(ctx context.Context, ref sale.MessageKey, reason string) error
 	Reverse(ctx context.Context, r agent.ReverseRequest) (agent.Reply, error)
 	Confirm(c agent.Confirmation) error
+	Offer(payment string) error
 	Settle(ctx context.Context, payment string, paid bool) error
 	Payments(openOnly bool) []sale.Payment
 	Payment(id string) (sale.Payment, bool)
@@ -60,6 +61,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/sale", s.sale)
 	mux.HandleFunc("POST /v1/refund", s.refund)
 	mux.HandleFunc("POST /v1/confirm", s.confirm)
+	mux.HandleFunc("POST /v1/offer", s.offer)
 	mux.HandleFunc("POST /v1/reload", s.reload)
 	mux.HandleFunc("POST /v1/abort", s.abort)
 	s.bills(mux)
@@ -238,6 +240,26 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.Till.Confirm(agent.Confirmation{Payment: q.Payment, OK: q.OK}); err != nil {
 		refuse(w, http.StatusConflict, `"tilld status" shows what waits for a decision`, "%v", err)
+		return
+	}
+	write(w, http.StatusOK, q)
+}
+
+// offer shows a code of ours for the payment that waits for the customer's.
+func (s *Server) offer(w http.ResponseWriter, r *http.Request) {
+	var q OfferRequest
+	if !read(w, r, &q) {
+		return
+	}
+	if q.Payment == "" {
+		q.Payment = s.Till.Screen().Payment
+	}
+	if q.Payment == "" {
+		refuse(w, http.StatusConflict, `"tilld sale" begins a payment`, "no payment waits for a code")
+		return
+	}
+	if err := s.Till.Offer(q.Payment); err != nil {
+		refuse(w, http.StatusConflict, `a contract needs offer = true, and the payment must wait for a code; "tilld status" shows where it stands`, "%v", err)
 		return
 	}
 	write(w, http.StatusOK, q)
