@@ -267,6 +267,7 @@ func (t tillOf) Watch(ctx context.Context) (<-chan agent.Screen, <-chan agent.Ev
 
 func (t tillOf) Payments(bool) []sale.Payment     { return nil }
 func (t tillOf) Confirm(agent.Confirmation) error { return nil }
+func (t tillOf) Offer(string) error               { return nil }
 
 // play serves a toy's counter, and tilld's own page for it, until the test ends.
 func play(t *testing.T, y *toy, o Options) (url string, stop func()) {

@@ -126,7 +126,6 @@ func TestMistakes(t *testing.T) {
 		{"when a code is shown", `model = "TILLD"`, "model = \"TILLD\"\noffer = \"often\"", 6, "terminal.offer", "\"often\" is not known"},
 		{"nobody shows codes", `model = "TILLD"`, "model = \"TILLD\"\noffer = \"always\"", 6, "terminal.offer", "no contract shows codes"},
 		{"a contract that shows none", `model = "TILLD"`, "model = \"TILLD\"\noffer_contract = \"wechat\"", 6, "terminal.offer_contract", "shows no codes"},
-		{"a wallet that shows none", `slot = 1`, "slot = 1\noffer = true", 25, "contract[1].offer", "has no code that could be shown"},
 		{"zero byte", `"pos.crt"`, `"a\u0000b"`, 12, "pos.certificate", "zero byte"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
