@@ -569,6 +569,9 @@ func noteAnswer(ans sale.Answer) func(*sale.Attempt) {
 		if ans.PaidAt != "" {
 			a.PaidAt = ans.PaidAt
 		}
+		if ans.PaidBy != "" {
+			a.PaidBy = ans.PaidBy
+		}
 	}
 }
 

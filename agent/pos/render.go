@@ -2,6 +2,7 @@ package pos
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/url"
@@ -256,7 +257,7 @@ func additional(asked sale.Asked, e echo, r agent.Reply, text string) string {
 	}
 	if a := r.Payment.Current(); a != nil {
 		add("paymentMethod", a.Contract.Wallet)
-		add("paymentMethodVariant", a.Scheme)
+		add("paymentMethodVariant", cmp.Or(a.PaidBy, a.Scheme))
 		add("pspReference", a.WalletTransaction)
 		add("orderId", a.ID)
 		add("walletCode", a.WalletCode)

@@ -5,6 +5,7 @@ import (
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/agent/wallet"
 	"github.com/tilld/tilld/agent/wallet/alipay"
+	"github.com/tilld/tilld/agent/wallet/lakala"
 	"github.com/tilld/tilld/agent/wallet/unionpay"
 	"github.com/tilld/tilld/agent/wallet/wechatpay"
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
@@ -55,6 +56,18 @@ func wallets() []walletRow {
 			return unionpay.Settings{AcquirerCode: m["acquirer_code"], MerchantID: m["merchant_id"],
 				MerchantCategory: m["merchant_category"], MerchantName: m["merchant_name"], TerminalID: m["terminal_id"]}
 		}, func(cfg wallet.Config, s unionpay.Settings) (agent.Wallet, error) { return unionpay.New(cfg, s) }),
+
+		bind(config.Wallet{
+			Name:       lakala.Name,
+			Hosts:      []string{"s2.lakala.com"},
+			Schemes:    lakala.Schemes(),
+			Currencies: []sale.Currency{"CNY"},
+			Settings:   []string{"app_id", "merchant_no", "term_no", "not_found_codes"},
+			Aggregator: true,
+			Offers:     true,
+		}, lakala.Clock, func(m map[string]string) lakala.Settings {
+			return lakala.Settings{AppID: m["app_id"], MerchantNo: m["merchant_no"], TermNo: m["term_no"], NotFoundCodes: m["not_found_codes"]}
+		}, func(cfg wallet.Config, s lakala.Settings) (agent.Wallet, error) { return lakala.New(cfg, s) }),
 	}
 }
 

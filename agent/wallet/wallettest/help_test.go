@@ -12,6 +12,7 @@ import (
 	"github.com/tilld/tilld/agent/terminal"
 	"github.com/tilld/tilld/agent/wallet"
 	"github.com/tilld/tilld/agent/wallet/alipay"
+	"github.com/tilld/tilld/agent/wallet/lakala"
 	"github.com/tilld/tilld/agent/wallet/unionpay"
 	"github.com/tilld/tilld/agent/wallet/wallettest"
 	"github.com/tilld/tilld/agent/wallet/wechatpay"
@@ -80,7 +81,7 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 		held.Secret = secret.Copy(text)
 	}
 	cfg := wallet.Config{Ref: ref, Ring: wallet.NewRing(held), Terminal: terminalInfo, Roots: w.Roots()}
-	clocks := map[string]sale.Clock{wallettest.WeChatPay: wechatpay.Clock(), wallettest.Alipay: alipay.Clock(), wallettest.UnionPay: unionpay.Clock()}
+	clocks := map[string]sale.Clock{wallettest.WeChatPay: wechatpay.Clock(), wallettest.Alipay: alipay.Clock(), wallettest.UnionPay: unionpay.Clock(), wallettest.Aggregator: lakala.Clock()}
 	cfg.Clock = clocks[name].Scaled(scale)
 	cfg.Clock.Answer = time.Second
 	if adjust != nil {
@@ -93,6 +94,8 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 		cl, err = wechatpay.New(cfg, wechatpay.Settings{AppID: s["app_id"], MerchantID: s["merchant_id"], SubMerchantID: s["sub_merchant_id"], NotifyURL: s["notify_url"]})
 	case wallettest.Alipay:
 		cl, err = alipay.New(cfg, alipay.Settings{AppID: s["app_id"], SellerID: s["seller_id"], ServiceProviderID: s["sys_service_provider_id"]})
+	case wallettest.Aggregator:
+		cl, err = lakala.New(cfg, lakala.Settings{AppID: s["app_id"], MerchantNo: s["merchant_no"], TermNo: s["term_no"], NotFoundCodes: s["not_found_codes"]})
 	case wallettest.UnionPay:
 		cl, err = unionpay.New(cfg, unionpay.Settings{AcquirerCode: s["acquirer_code"], MerchantID: s["merchant_id"],
 			MerchantCategory: s["merchant_category"], MerchantName: s["merchant_name"], TerminalID: s["terminal_id"]})

@@ -68,9 +68,10 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 		issued: map[string]time.Time{}, seen: map[string]time.Time{}}
 	var err error
 	dialects := map[string]func() (dialect, error){
-		WeChatPay: func() (dialect, error) { return newWechat(w, keys) },
-		Alipay:    func() (dialect, error) { return newAlipay(w, keys) },
-		UnionPay:  func() (dialect, error) { return newUnionpay(keys) },
+		WeChatPay:  func() (dialect, error) { return newWechat(w, keys) },
+		Alipay:     func() (dialect, error) { return newAlipay(w, keys) },
+		Aggregator: func() (dialect, error) { return newLakala(keys) },
+		UnionPay:   func() (dialect, error) { return newUnionpay(keys) },
 	}
 	speak := dialects[name]
 	if speak == nil {

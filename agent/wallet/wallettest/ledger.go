@@ -122,6 +122,9 @@ func (h *house) pay(o order, f Fault) (Entry, verdict) {
 	h.last++
 	e := &blank
 	e.sent, e.known = true, true
+	if h.name == Aggregator {
+		e.PaidBy = payerOf(o.code)
+	}
 	e.Transaction = fmt.Sprintf("42000%s%012d", now.UTC().Format("20060102150405"), h.last)
 	h.orders[o.id], h.order = e, append(h.order, o.id)
 	switch f.Kind {

@@ -76,6 +76,9 @@ func (w *World) Scan(code string) error {
 			state, payable := e.State, e.payable()
 			if payable {
 				e.known = true
+				if h.name == Aggregator {
+					e.PaidBy = "ALIPAY"
+				}
 				if e.State = StatePaying; !e.asks {
 					h.charge(e)
 				}

@@ -24,7 +24,7 @@ const (
 
 	WeChatPayV2 = "wechatpay-v2"
 	AlipayPlus  = "alipayplus"
-	Aggregator  = "aggregator"
+	Aggregator  = "lakala"
 )
 
 // Wallets lists those that every world has, in a fixed order.
@@ -263,8 +263,8 @@ func (w *World) NewCode(wallet string) string {
 // Prefixes that nothing else has: 10 is no Chinese province, so no citizen's number begins
 // with it; 28 and 62 are what most phones show.
 var (
-	codePrefix = map[string]string{WeChatPay: "10", Alipay: "28", UnionPay: "62"}
-	codeLen    = map[string]int{WeChatPay: 18, Alipay: 18, UnionPay: 19}
+	codePrefix = map[string]string{Aggregator: "01", WeChatPay: "10", Alipay: "28", UnionPay: "62"}
+	codeLen    = map[string]int{Aggregator: 19, WeChatPay: 18, Alipay: 18, UnionPay: 19}
 )
 
 func digits(n int) string {

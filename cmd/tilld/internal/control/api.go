@@ -102,6 +102,7 @@ type AttemptView struct {
 	Slot              int       `json:"slot"`
 	Endpoint          string    `json:"endpoint"`
 	Scheme            string    `json:"scheme"`
+	PaidBy            string    `json:"paid_by,omitempty"` // the wallet behind an aggregator
 	SentAt            time.Time `json:"sent_at"`
 	WalletCode        string    `json:"wallet_code,omitempty"`
 	WalletTransaction string    `json:"wallet_transaction,omitempty"`
@@ -117,7 +118,7 @@ func View(p sale.Payment) PaymentView {
 		v.State = a.State.String()
 		v.Attempts = append(v.Attempts, AttemptView{Order: a.ID, State: a.State.String(), Why: string(a.Why),
 			Contract: a.Contract.Name, Wallet: a.Contract.Wallet, Slot: a.Contract.Slot, Endpoint: a.Contract.Endpoint,
-			Scheme: a.Scheme, SentAt: a.SentAt, WalletCode: a.WalletCode, WalletTransaction: a.WalletTransaction})
+			Scheme: a.Scheme, PaidBy: a.PaidBy, SentAt: a.SentAt, WalletCode: a.WalletCode, WalletTransaction: a.WalletTransaction})
 	}
 	return v
 }
