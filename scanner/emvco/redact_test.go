@@ -96,8 +96,8 @@ func TestCardDataIsNeverShown(t *testing.T) {
 			}
 		}
 		for _, s := range secrets {
-			if len(s) < 8 {
-				continue // too short to be told from what may be printed
+			if len(s) < 8 || strings.Trim(string(s), "01") == "" {
+				continue // too short to be told from what may be printed, or like an address in %b
 			}
 			for _, shape := range shapes(s) {
 				checked++
