@@ -18,6 +18,8 @@ type PayRequest struct {
 	Amount sale.Amount
 	// Brands limits the wallets (nexo AllowedPaymentBrand); empty allows all.
 	Brands []string
+	// Contract is the only contract to pay at, by its name; empty allows all.
+	Contract string
 	// Code is a code that the point of sale scanned itself; nil normally. The till owns and
 	// wipes it.
 	Code *secret.Bytes

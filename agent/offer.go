@@ -99,7 +99,7 @@ func (t *Till) whyNoOffer(pm *payment) string {
 }
 
 func (pm *payment) offerRequest(p sale.Payment) route.Request {
-	return route.Request{Currency: p.Amount.Currency, Brands: pm.brands, SaleID: p.Asked.SaleID}
+	return route.Request{Currency: p.Amount.Currency, Brands: pm.brands, SaleID: p.Asked.SaleID, Contract: pm.contract}
 }
 
 // pickOffer chooses the contract whose code is shown.
@@ -110,7 +110,7 @@ func (t *Till) pickOffer(r route.Request) route.Decision {
 // offers reports whether a request could be paid by a code of ours.
 func (t *Till) offers(r PayRequest) bool {
 	return t.o.Offer != OfferNever &&
-		t.pickOffer(route.Request{Currency: r.Amount.Currency, Brands: r.Brands, SaleID: r.Asked.SaleID}).OK
+		t.pickOffer(route.Request{Currency: r.Amount.Currency, Brands: r.Brands, SaleID: r.Asked.SaleID, Contract: r.Contract}).OK
 }
 
 // offersAny reports whether any contract's code could ever be shown.

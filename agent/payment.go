@@ -33,10 +33,11 @@ type payment struct {
 	// attached are further requests that wait for this payment, guarded by Till.mu.
 	attached []sale.Asked
 
-	brands []string
-	sentAt time.Time // monotonic moment of the last SENDING of this run; zero after a restart
-	screen Screen    // what the customer of this payment sees, guarded by Till.mu
-	late   bool      // it was told that an undone code of ours was paid, guarded by Till.mu
+	brands   []string
+	contract string    // the only one to pay at, by its name; empty: any
+	sentAt   time.Time // monotonic moment of the last SENDING of this run; zero after a restart
+	screen   Screen    // what the customer of this payment sees, guarded by Till.mu
+	late     bool      // it was told that an undone code of ours was paid, guarded by Till.mu
 	// givingBack is set while a paid payment is being reversed; owner is the number of the
 	// goroutine that hears aborts, 0 if there is none; touched is when the record changed
 	// last. All guarded by Till.mu.

@@ -95,7 +95,7 @@ func (t *Till) admit(r PayRequest) (*entry, *payment) {
 		Asked: r.Asked, Amount: r.Amount, Intent: sale.Keep, Begun: t.o.Wall().Round(0),
 	})
 	t.nextSeq++
-	pm.brands = r.Brands
+	pm.brands, pm.contract = r.Brands, r.Contract
 	pm.owner = starting
 	e.pm = pm
 	t.byKey[k], t.payments[pm.p.ID], t.lane = e, pm, pm

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tilld/tilld/agent/queue"
@@ -76,7 +77,7 @@ func (t *Till) find(ctx context.Context, b *slip) {
 	}
 	var pm *payment
 	if ending == sale.Undecided {
-		pm, ending, why = t.findOrder(ctx, b.number)
+		pm, ending, why = t.findOrder(ctx, b.number, b.asked.SaleID)
 	}
 	t.mu.Lock()
 	if t.ctx == nil && !b.aborted { // the till stops: nobody hears anything
@@ -113,7 +114,7 @@ func (t *Till) find(ctx context.Context, b *slip) {
 
 // findOrder finds the payment that a number of a bill means: on record here, among the
 // erased days, or at the wallets, where it is taken on record as paid.
-func (t *Till) findOrder(ctx context.Context, number string) (*payment, sale.Ending, string) {
+func (t *Till) findOrder(ctx context.Context, number, saleID string) (*payment, sale.Ending, string) {
 	if err := t.recallSummary(number); err != nil {
 		t.o.Log.Error("look for an order", "err", err)
 		return nil, sale.EndStopped, "the journal cannot be read"
@@ -131,7 +132,7 @@ func (t *Till) findOrder(ctx context.Context, number string) (*payment, sale.End
 	sure, asked := true, false
 	for _, c := range t.inOrder(first) {
 		f, ok := c.Wallet.(Finder)
-		if !ok {
+		if !ok || !t.sellsFor(c, saleID) {
 			continue
 		}
 		asked = true
@@ -153,6 +154,14 @@ func (t *Till) findOrder(ctx context.Context, number string) (*payment, sale.End
 		return nil, sale.EndUnreachable, "not every wallet could be asked for this bill; nothing was given back"
 	}
 	return nil, sale.EndNotFound, "no wallet knows this bill as one of this merchant"
+}
+
+// sellsFor reports whether a point of sale may look orders up at a contract: on a till of many
+// shops, one that is listed belongs to the contracts that list it. The command line belongs
+// to all.
+func (t *Till) sellsFor(c *Contract, saleID string) bool {
+	lists := func(c Contract) bool { return slices.Contains(c.SaleIDs, saleID) }
+	return len(c.SaleIDs) == 0 || lists(*c) || !slices.ContainsFunc(t.o.Contracts, lists)
 }
 
 // inOrder is the contracts, the one in slot first ahead.

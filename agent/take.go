@@ -256,7 +256,7 @@ func (pm *payment) judgeCode(scan scanner.Scan, document *string) (presented, er
 	for _, s := range res.Candidates() {
 		names = append(names, string(s))
 	}
-	d := t.pick(route.Request{Candidates: names, Currency: p.Amount.Currency, Brands: pm.brands, SaleID: p.Asked.SaleID})
+	d := t.pick(route.Request{Candidates: names, Currency: p.Amount.Currency, Brands: pm.brands, SaleID: p.Asked.SaleID, Contract: pm.contract})
 	switch {
 	case d.Resting:
 		return presented{ending: sale.EndUnreachable, why: d.Why + "; nothing was sent"}, nil

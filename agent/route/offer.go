@@ -48,11 +48,13 @@ func (t Table) PickOffer(r Request, prefer string, health func(slot int) Health)
 // offers says why the row cannot show a code for a request; empty if it can.
 func (row *Row) offers(r Request) string {
 	switch {
+	case r.Contract != "" && row.Name != r.Contract:
+		return "not the contract that is asked for"
 	case !row.Offers:
 		return "shows no codes"
 	case len(row.Currencies) > 0 && !slices.Contains(row.Currencies, r.Currency):
 		return fmt.Sprintf("no contract for %s", r.Currency)
-	case r.SaleID != "" && len(row.SaleIDs) > 0 && !slices.Contains(row.SaleIDs, r.SaleID):
+	case r.Contract == "" && r.SaleID != "" && len(row.SaleIDs) > 0 && !slices.Contains(row.SaleIDs, r.SaleID):
 		return "sells for " + strings.Join(row.SaleIDs, ", ")
 	case len(r.Brands) > 0 && slices.ContainsFunc(row.Schemes, func(s string) bool { return !allowed(r.Brands, row.Wallet, s) }):
 		return "its code can be paid by wallets that the point of sale does not allow"

@@ -48,6 +48,9 @@ type Request struct {
 	Brands []string
 	// SaleID is the point of sale that asks; empty matches every row.
 	SaleID string
+	// Contract is the only row to look at, by its name; empty: all. It sells then for whoever
+	// asks: this is how a contract is tried out.
+	Contract string
 }
 
 // Way is one contract that could take the code.
@@ -145,11 +148,13 @@ func (t Table) ordered() []Row {
 func (row *Row) way(r Request) (w Way, why string) {
 	i := slices.IndexFunc(row.Schemes, func(s string) bool { return slices.Contains(r.Candidates, s) })
 	switch {
+	case r.Contract != "" && row.Name != r.Contract:
+		return w, "not the contract that is asked for"
 	case i < 0:
 		return w, "takes " + strings.Join(row.Schemes, ", ")
 	case len(row.Currencies) > 0 && !slices.Contains(row.Currencies, r.Currency):
 		return w, fmt.Sprintf("no contract for %s", r.Currency)
-	case r.SaleID != "" && len(row.SaleIDs) > 0 && !slices.Contains(row.SaleIDs, r.SaleID):
+	case r.Contract == "" && r.SaleID != "" && len(row.SaleIDs) > 0 && !slices.Contains(row.SaleIDs, r.SaleID):
 		return w, "sells for " + strings.Join(row.SaleIDs, ", ")
 	case len(r.Brands) > 0 && !allowed(r.Brands, row.Wallet, row.Schemes[i]):
 		return w, "not among the brands the point of sale allows"

@@ -36,7 +36,7 @@ type grammar struct {
 
 	Status    statusCmd    `cmd:"" help:"Show what is undelivered, in doubt or broken." group:"Of the running daemon:"`
 	Sale      saleCmd      `cmd:"" help:"Take a payment from the command line." group:"Of the running daemon:"`
-	Refund    refundCmd    `cmd:"" help:"Give a paid payment back in full." group:"Of the running daemon:"`
+	Refund    refundCmd    `cmd:"" help:"Give a paid payment back, or a part of it." group:"Of the running daemon:"`
 	Reverse   refundCmd    `cmd:"" help:"The same as refund." hidden:""`
 	Confirm   confirmCmd   `cmd:"" help:"Allow or refuse an amount above the ceiling." group:"Of the running daemon:"`
 	Offer     offerCmd     `cmd:"" help:"Show our code for the customer to scan." group:"Of the running daemon:"`

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -9,24 +11,58 @@ import (
 )
 
 type refundCmd struct {
-	ID string `arg:"" help:"Payment or order id."`
+	ID     string `arg:"" optional:"" help:"Payment or order id."`
+	Amount string `help:"A part, in major units of the payment's currency: 12.80. Everything that is left without it." placeholder:"12.80"`
+	Scan   bool   `help:"Let the customer show the bill in the wallet to the scanner. It may be any terminal's of this merchant."`
 }
 
 func (refundCmd) Help() string {
-	return `Waits until the wallet has confirmed it; exit 0 only if the money is back.
+	return `Waits until the wallet has confirmed it; exit 0 only if the money is back, or the wallet
+has taken the refund and is working on it. Parts never add up to more than was paid.
 
 Examples:
   tilld refund 7H3KQ2XA4F9T2C00000017
-  tilld refund 7H3KQ2XA4F9T2C0000001710142 --json`
+  tilld refund 7H3KQ2XA4F9T2C0000001710142 --json
+  tilld refund 7H3KQ2XA4F9T2C00000017 --amount 2.50
+  tilld refund --scan --amount 2.50`
 }
 
 func (c refundCmd) Run(e *env) error {
-	var out control.Outcome
-	q := control.RefundRequest{Payment: c.ID, ServiceID: serviceID()}
-	if err := e.ask("refund", "POST", "/v1/refund", q, &out); err != nil {
+	bad := func(err error, hint string) error {
+		f := fail("refund", "", err).withHint("%s", hint)
+		f.code = exitUsage
+		return f
+	}
+	switch {
+	case c.Scan && c.ID != "":
+		return bad(errors.New("--scan finds the payment by the customer's bill"), "leave out either the id or --scan")
+	case !c.Scan && c.ID == "":
+		return bad(errors.New("which payment is not said"), "tilld refund ID, or tilld refund --scan")
+	case c.Amount != "" && !amountForm.MatchString(c.Amount):
+		return bad(fmt.Errorf("%w %q: not a decimal number such as 12.80", sale.ErrAmount, clip(c.Amount)), "major units with at most the currency's decimals: --amount 12.80")
+	}
+	d, err := e.daemon()
+	if err != nil {
 		return err
 	}
-	return e.outcome("refund", out, sale.EndReversed, true)
+	q := control.RefundRequest{Payment: c.ID, Amount: c.Amount, Scan: c.Scan, ServiceID: serviceID()}
+	if c.Scan && !e.json {
+		fmt.Fprintln(e.stderr, "tilld: waiting for the customer's bill")
+	}
+	var out control.Outcome
+	if c.Scan {
+		err = abortable(e, d, "/v1/refund", q, q.ServiceID, &out)
+	} else {
+		err = d.Do(e.ctx, "POST", "/v1/refund", q, &out)
+	}
+	if err != nil {
+		return fail("refund", "", err)
+	}
+	good := sale.EndReversed
+	if out.Ending == sale.EndRefunded {
+		good = sale.EndRefunded
+	}
+	return e.outcome("refund", out, good, true)
 }
 
 type confirmCmd struct {
@@ -122,9 +158,12 @@ func (c queueShowCmd) Run(e *env) error {
 }
 
 type queueSettleCmd struct {
-	ID      string `arg:"" help:"Payment or order id."`
+	ID      string `arg:"" help:"Payment or order id, or a refund's with --given or --not-given."`
 	Paid    bool   `help:"The wallet's bill says that it was paid." xor:"how" required:""`
 	NotPaid bool   `help:"The wallet's bill does not have it." xor:"how" required:""`
+
+	Given    bool `help:"Of a refund: the customer has the money." xor:"how" required:""`
+	NotGiven bool `help:"Of a refund: the customer does not have it, and will not get it by this refund." xor:"how" required:""`
 }
 
 func (queueSettleCmd) Help() string {
@@ -132,11 +171,20 @@ func (queueSettleCmd) Help() string {
 
 Examples:
   tilld queue settle 7H3KQ2XA4F9T2C00000017 --paid
-  tilld queue settle 7H3KQ2XA4F9T2C00000017 --not-paid`
+  tilld queue settle 7H3KQ2XA4F9T2C00000017 --not-paid
+  tilld queue settle 7H3KQ2XA4F9T2C0000001710142R6M2V8W1Q4Z7T --given`
 }
 
 func (c queueSettleCmd) Run(e *env) error {
 	var p control.PaymentView
+	if c.Given || c.NotGiven {
+		err := e.ask("settle refund", "POST", "/v1/refunds/"+url.PathEscape(c.ID)+"/settle", control.SettleRefundRequest{Given: c.Given}, &p)
+		if err != nil {
+			return err
+		}
+		e.payment(p)
+		return nil
+	}
 	err := e.ask("settle payment", "POST", "/v1/payments/"+url.PathEscape(c.ID)+"/settle", control.SettleRequest{Paid: c.Paid}, &p)
 	if err != nil {
 		return err
@@ -171,6 +219,9 @@ func (e *env) payment(p control.PaymentView) {
 	if !p.EndedAt.IsZero() {
 		e.printf("ended        %s\n", p.EndedAt.Local().Format(time.DateTime))
 	}
+	if p.Found {
+		e.printf("             an order of another terminal, on record here to be given back\n")
+	}
 	for i, a := range p.Attempts {
 		e.printf("order %d      %s  %s", i+1, a.Order, a.State)
 		if a.Why != "" {
@@ -179,6 +230,28 @@ func (e *env) payment(p control.PaymentView) {
 		e.printf("\n             %s at %s (%s), slot %d, sent %s\n", a.Scheme, a.Contract, a.Endpoint, a.Slot, a.SentAt.Local().Format(time.DateTime))
 		if a.WalletTransaction != "" || a.WalletCode != "" {
 			e.printf("             the wallet says %s, its number %s\n", orDash(a.WalletCode), orDash(a.WalletTransaction))
+		}
+	}
+	e.refunds(p)
+}
+
+// refunds prints what was given back of a payment.
+func (e *env) refunds(p control.PaymentView) {
+	for i, r := range p.Refunds {
+		e.printf("refund %d     %s  %s %s  %s", i+1, r.ID, r.Amount, r.Currency, r.State)
+		if r.Broken {
+			e.printf(", NEEDS A PERSON")
+		}
+		told := "nobody was told yet"
+		if r.Ending != "" {
+			told = "told: " + string(r.Ending)
+			if !r.Delivered {
+				told += ", not delivered"
+			}
+		}
+		e.printf("\n             asked by %s, ServiceID %s, at %s; %s\n", r.SaleID, r.ServiceID, r.AskedAt.Local().Format(time.DateTime), told)
+		if r.WalletRefund != "" || r.WalletCode != "" {
+			e.printf("             the wallet says %s, its number %s\n", orDash(r.WalletCode), orDash(r.WalletRefund))
 		}
 	}
 }

@@ -14,10 +14,13 @@ import (
 )
 
 type saleCmd struct {
-	Amount      string `help:"Major units, with a point: 12.80." required:"" placeholder:"12.80"`
-	Currency    string `help:"ISO 4217 code." required:"" placeholder:"CNY"`
+	Amount      string `help:"Major units, with a point: 12.80." placeholder:"12.80"`
+	Currency    string `help:"ISO 4217 code." placeholder:"CNY"`
 	Transaction string `help:"Name of the basket. The same basket is charged once, whatever happens." placeholder:"ID"`
 	Wait        bool   `help:"Wait for the end; exit 0 only if paid. Ctrl-C takes the payment back and waits for that."`
+
+	SelfTest bool   `help:"Pay 0.01 with a code that you show, give it back, and print each step: the go-live test of a contract."`
+	Contract string `help:"With --self-test: the contract to try, and no other." placeholder:"NAME"`
 }
 
 func (saleCmd) Help() string {
@@ -26,7 +29,8 @@ func (saleCmd) Help() string {
 Examples:
   tilld sale --amount 12.80 --currency CNY --wait
   tilld sale --amount 1280 --currency JPY --transaction T-1001
-  tilld sale --amount 0.01 --currency CNY --wait --json`
+  tilld sale --amount 0.01 --currency CNY --wait --json
+  tilld sale --self-test --contract wechat-main`
 }
 
 // amountForm is stricter than what a point of sale may send: people mistype, and no
@@ -59,7 +63,16 @@ func clip(s string) string {
 var transactionForm = regexp.MustCompile(`^[!-~]{0,64}$`)
 
 func (c saleCmd) Run(e *env) error {
+	if c.SelfTest {
+		return c.selfTest(e)
+	}
+	if c.Contract != "" {
+		return &failure{what: "sale", subject: "--contract", err: errors.New("only a self-test is tied to a contract"), hint: "tilld sale --self-test --contract NAME", code: exitUsage}
+	}
 	a, err := parseAmount(c.Amount, c.Currency)
+	if c.Amount == "" || c.Currency == "" {
+		err = errors.New("--amount and --currency are needed")
+	}
 	if err != nil {
 		f := fail("sale", "", err).withHint("major units with at most the currency's decimals: --amount 12.80 --currency CNY")
 		f.code = exitUsage
@@ -94,7 +107,11 @@ func abortable(e *env, d *control.Client, path string, in any, service string, o
 		return err
 	case <-e.ctx.Done():
 	}
-	fmt.Fprintln(e.stderr, "tilld: taking the payment back; interrupt again to stop waiting")
+	if _, refund := in.(control.RefundRequest); refund {
+		fmt.Fprintln(e.stderr, "tilld: giving up; interrupt again to stop waiting")
+	} else {
+		fmt.Fprintln(e.stderr, "tilld: taking the payment back; interrupt again to stop waiting")
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), 10*time.Second)
 	defer cancel()
 	if err := d.Do(ctx, "POST", "/v1/abort", control.AbortRequest{ServiceID: service}, new(control.AbortRequest)); err != nil {
@@ -123,6 +140,9 @@ func (e *env) outcome(what string, out control.Outcome, good sale.Ending, waited
 			e.printf("%s: not known yet\n", id)
 		default:
 			e.printf("%s: %s", id, out.Ending)
+			if out.Refund != nil {
+				e.printf(" %s %s (%s), refund %s", out.Refund.Amount, out.Refund.Currency, out.Refund.State, out.Refund.ID)
+			}
 			if out.Why != "" {
 				e.printf(": %s", out.Why)
 			}

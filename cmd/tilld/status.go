@@ -30,8 +30,10 @@ func (statusCmd) Run(e *env) error {
 		return nil
 	}
 	e.section("UNDELIVERED: tell the cashier, the point of sale does not know", s.Undelivered)
+	e.section("REFUND NEEDS A PERSON: finish it at the wallet, then tilld queue settle REFUND --given or --not-given", s.BrokenRefunds)
 	e.section("in doubt: do not take cash", s.Doubt)
 	e.section("waits for a person: tilld queue settle ID --paid or --not-paid", s.Manual)
+	e.section("being given back", s.Refunding)
 	e.printf("%s  %s  tilld %s  pid %d  up %s\n", s.POIID, s.Environment, s.Version, s.PID, time.Since(s.Since).Round(time.Second))
 	e.printf("screen: %s\n", s.Screen)
 	if len(s.Health) == 0 {
@@ -63,6 +65,11 @@ func (e *env) section(heading string, list []control.PaymentView) {
 	e.printf("%s\n", heading)
 	for _, p := range list {
 		e.printf("  %s\n", row(p))
+		for _, r := range p.Refunds {
+			if r.Broken || !r.Delivered || r.State != "REFUNDED" {
+				e.printf("    refund %s  %s %s  %s\n", r.ID, r.Amount, r.Currency, r.State)
+			}
+		}
 	}
 	e.printf("\n")
 }

@@ -19,19 +19,22 @@ type Status struct {
 	// and the cashier does not know.
 	Undelivered []PaymentView `json:"undelivered"`
 	// Doubt are payments whose outcome is open; Manual wait for a person.
-	Doubt       []PaymentView   `json:"doubt"`
-	Manual      []PaymentView   `json:"manual"`
-	Health      []health.Cause  `json:"health"`
-	Devices     []Device        `json:"devices"`
-	Contracts   []ContractState `json:"contracts"`
-	Clock       ClockState      `json:"clock"`
-	Journal     map[string]any  `json:"journal,omitempty"`
-	Screen      string          `json:"screen"`
-	POIID       string          `json:"poiid"`
-	Environment string          `json:"environment"`
-	Version     string          `json:"version"`
-	PID         int             `json:"pid"`
-	Since       time.Time       `json:"since"`
+	Doubt  []PaymentView `json:"doubt"`
+	Manual []PaymentView `json:"manual"`
+	// BrokenRefunds have a refund that a person must finish; Refunding one that is not done.
+	BrokenRefunds []PaymentView   `json:"broken_refunds"`
+	Refunding     []PaymentView   `json:"refunding"`
+	Health        []health.Cause  `json:"health"`
+	Devices       []Device        `json:"devices"`
+	Contracts     []ContractState `json:"contracts"`
+	Clock         ClockState      `json:"clock"`
+	Journal       map[string]any  `json:"journal,omitempty"`
+	Screen        string          `json:"screen"`
+	POIID         string          `json:"poiid"`
+	Environment   string          `json:"environment"`
+	Version       string          `json:"version"`
+	PID           int             `json:"pid"`
+	Since         time.Time       `json:"since"`
 }
 
 // Reloaded names the contracts whose keys are others now.
@@ -89,7 +92,10 @@ type PaymentView struct {
 	Transaction string        `json:"transaction_id,omitempty"`
 	Begun       time.Time     `json:"begun"`
 	EndedAt     time.Time     `json:"ended_at,omitzero"`
-	Attempts    []AttemptView `json:"attempts,omitempty"`
+	// Found marks an order of another terminal, taken on record to be given back.
+	Found    bool          `json:"found,omitempty"`
+	Attempts []AttemptView `json:"attempts,omitempty"`
+	Refunds  []RefundView  `json:"refunds,omitempty"`
 }
 
 // AttemptView is one order at one contract.
@@ -113,7 +119,10 @@ func View(p sale.Payment) PaymentView {
 	v := PaymentView{ID: p.ID, Amount: p.Amount.Decimal(), Currency: p.Amount.Currency, Ending: p.Ending,
 		Intent: p.Intent, UndoneBy: p.UndoneBy, Delivered: p.Delivered, From: p.From, Refunded: p.Refunded,
 		SaleID: p.Asked.SaleID, ServiceID: p.Asked.ServiceID, Transaction: p.Asked.TransactionID,
-		Begun: p.Begun, EndedAt: p.EndedAt}
+		Begun: p.Begun, EndedAt: p.EndedAt, Found: p.Found}
+	for i := range p.Refunds {
+		v.Refunds = append(v.Refunds, refundView(&p.Refunds[i]))
+	}
 	for _, a := range p.Attempts {
 		v.State = a.State.String()
 		v.Attempts = append(v.Attempts, AttemptView{Order: a.ID, State: a.State.String(), Why: string(a.Why),
@@ -135,7 +144,7 @@ func Duties(payments []sale.Payment) []Duty {
 	at := map[sale.ContractRef]int{}
 	for _, p := range payments {
 		for _, a := range p.Attempts {
-			if a.State.Final() && !(a.State == sale.Paid && p.Intent == sale.Undo) {
+			if a.State.Final() && !(a.State == sale.Paid && (p.Intent == sale.Undo || p.OpenRefund() != nil)) {
 				continue
 			}
 			i, ok := at[a.Contract]
@@ -159,9 +168,13 @@ type SaleRequest struct {
 	Wait        bool          `json:"wait"`
 }
 
-// RefundRequest gives a paid payment back in full.
+// RefundRequest gives a paid payment, or a part of it, back.
 type RefundRequest struct {
-	Payment   string `json:"payment"`
+	Payment string `json:"payment,omitempty"` // payment or order id; empty with Scan
+	// Amount is a decimal in major units of the payment's currency; empty: all that is left.
+	Amount string `json:"amount,omitempty"`
+	// Scan waits for the customer's bill under the scanner.
+	Scan      bool   `json:"scan,omitempty"`
 	ServiceID string `json:"service_id"`
 }
 
@@ -192,6 +205,7 @@ type Outcome struct {
 	Ending    sale.Ending  `json:"ending,omitempty"` // empty: not known yet
 	Why       string       `json:"why,omitempty"`
 	ServiceID string       `json:"service_id"`
+	Refund    *RefundView  `json:"refund,omitempty"`
 }
 
 // Fault is the body of every answer that is not 2xx.

@@ -22,6 +22,8 @@ type till struct {
 	payments  []sale.Payment
 	delivered chan sale.MessageKey
 	settled   chan bool
+	refund    func(ctx context.Context, r agent.RefundRequest) (agent.Reply, error)
+	events    chan agent.Event
 	offered   string
 	screen    agent.Screen
 }
@@ -34,8 +36,22 @@ func (t *till) Abort(context.Context, sale.MessageKey, string) error {
 	return errors.New("nothing to abort")
 }
 func (t *till) Reverse(_ context.Context, r agent.ReverseRequest) (agent.Reply, error) {
+	if r.Payment == "NONE" {
+		return agent.Reply{Ending: sale.EndNotFound}, nil
+	}
 	return agent.Reply{Ending: sale.EndReversed, Payment: sale.Payment{ID: r.Payment}}, nil
 }
+func (t *till) Refund(ctx context.Context, r agent.RefundRequest) (agent.Reply, error) {
+	return t.refund(ctx, r)
+}
+func (t *till) SettleRefund(_ context.Context, id string, given bool) error {
+	if id != "R1" {
+		return errors.New("it does not wait for a decision")
+	}
+	t.settled <- given
+	return nil
+}
+func (t *till) Watch(context.Context) (<-chan agent.Screen, <-chan agent.Event) { return nil, t.events }
 func (t *till) Offer(payment string) error {
 	if payment == "CANNOT" {
 		return agent.ErrNoOffer

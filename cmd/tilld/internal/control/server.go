@@ -21,6 +21,9 @@ type Till interface {
 	Delivered(k sale.MessageKey)
 	Abort(ctx context.Context, ref sale.MessageKey, reason string) error
 	Reverse(ctx context.Context, r agent.ReverseRequest) (agent.Reply, error)
+	Refund(ctx context.Context, r agent.RefundRequest) (agent.Reply, error)
+	SettleRefund(ctx context.Context, refund string, given bool) error
+	Watch(ctx context.Context) (<-chan agent.Screen, <-chan agent.Event)
 	Confirm(c agent.Confirmation) error
 	Offer(payment string) error
 	Settle(ctx context.Context, payment string, paid bool) error
@@ -60,6 +63,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/devices", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, s.Devices()) })
 	mux.HandleFunc("POST /v1/sale", s.sale)
 	mux.HandleFunc("POST /v1/refund", s.refund)
+	mux.HandleFunc("POST /v1/refunds/{id}/settle", s.settleRefund)
+	mux.HandleFunc("POST /v1/self-test", s.selfTest)
 	mux.HandleFunc("POST /v1/confirm", s.confirm)
 	mux.HandleFunc("POST /v1/offer", s.offer)
 	mux.HandleFunc("POST /v1/reload", s.reload)
@@ -91,10 +96,15 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	st := s.Status
 	st.Undelivered, st.Doubt, st.Manual = []PaymentView{}, []PaymentView{}, []PaymentView{}
+	st.BrokenRefunds, st.Refunding = []PaymentView{}, []PaymentView{}
 	for _, p := range s.Till.Payments(false) {
 		cur := p.Current()
 		switch {
-		case p.Untold():
+		case p.BrokenRefund() != nil:
+			st.BrokenRefunds = append(st.BrokenRefunds, View(p))
+		case p.OpenRefund() != nil:
+			st.Refunding = append(st.Refunding, View(p))
+		case p.Untold(), untoldRefund(p):
 			st.Undelivered = append(st.Undelivered, View(p))
 		case cur != nil && cur.State == sale.Manual:
 			st.Manual = append(st.Manual, View(p))
@@ -184,23 +194,13 @@ func (s *Server) sale(w http.ResponseWriter, r *http.Request) {
 	s.outcome(w, asked, reply, err)
 }
 
-func (s *Server) refund(w http.ResponseWriter, r *http.Request) {
-	var q RefundRequest
-	if !read(w, r, &q) {
-		return
-	}
-	p, ok := s.find(w, q.Payment)
-	if !ok {
-		return
-	}
-	asked := s.asked(q.ServiceID, "", q)
-	reply, err := s.Till.Reverse(r.Context(), agent.ReverseRequest{Asked: asked, Payment: p.ID})
-	s.outcome(w, asked, reply, err)
-}
-
 // outcome writes how it stands, and notes the ending as delivered once it was written.
 func (s *Server) outcome(w http.ResponseWriter, asked sale.Asked, reply agent.Reply, err error) {
 	out := Outcome{Ending: reply.Ending, Why: reply.Why, ServiceID: asked.ServiceID}
+	if reply.Refund != nil {
+		v := refundView(reply.Refund)
+		out.Refund = &v
+	}
 	if reply.Payment.ID != "" {
 		v := View(reply.Payment)
 		out.Payment = &v

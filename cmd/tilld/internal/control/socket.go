@@ -142,17 +142,57 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		return c.unreachable(err)
 	}
 	if a.StatusCode/100 != 2 {
-		var f Fault
-		if json.Unmarshal(data, &f) != nil || f.Error == "" {
-			f.Error = "the daemon answered " + a.Status
-			f.Hint = "daemon and command line must be of one version"
-		}
-		return &Error{Err: errors.New(f.Error), Hint: f.Hint}
+		return refusal(a.Status, data)
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return &Error{Subject: c.path, Err: fmt.Errorf("read the daemon's answer: %w", err), Hint: "daemon and command line must be of one version"}
 	}
 	return nil
+}
+
+// Lines asks and hands every line of the answer, a JSON object each, to f.
+func (c *Client) Lines(ctx context.Context, path string, in any, f func(line json.RawMessage) error) error {
+	j, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, "POST", "http://tilld"+path, bytes.NewReader(j))
+	if err != nil {
+		return err
+	}
+	a, err := c.http.Do(r)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer a.Body.Close()
+	if a.StatusCode/100 != 2 {
+		data, err := io.ReadAll(io.LimitReader(a.Body, maxAnswer))
+		if err != nil {
+			return c.unreachable(err)
+		}
+		return refusal(a.Status, data)
+	}
+	for d := json.NewDecoder(io.LimitReader(a.Body, maxAnswer)); ; {
+		var line json.RawMessage
+		if err := d.Decode(&line); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return c.unreachable(err)
+		}
+		if err := f(line); err != nil {
+			return err
+		}
+	}
+}
+
+// refusal reads what the daemon said instead of an answer.
+func refusal(status string, data []byte) error {
+	var f Fault
+	if json.Unmarshal(data, &f) != nil || f.Error == "" {
+		f.Error = "the daemon answered " + status
+		f.Hint = "daemon and command line must be of one version"
+	}
+	return &Error{Err: errors.New(f.Error), Hint: f.Hint}
 }
 
 func (c *Client) unreachable(err error) error {
