@@ -8,6 +8,7 @@ import (
 	"github.com/tilld/tilld/agent/wallet/lakala"
 	"github.com/tilld/tilld/agent/wallet/unionpay"
 	"github.com/tilld/tilld/agent/wallet/wechatpay"
+	"github.com/tilld/tilld/agent/wallet/wechatpayv2"
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 )
 
@@ -33,6 +34,19 @@ func wallets() []walletRow {
 		}, wechatpay.Clock, func(m map[string]string) wechatpay.Settings {
 			return wechatpay.Settings{AppID: m["app_id"], MerchantID: m["merchant_id"], SubMerchantID: m["sub_merchant_id"], NotifyURL: m["notify_url"]}
 		}, func(cfg wallet.Config, s wechatpay.Settings) (agent.Wallet, error) { return wechatpay.New(cfg, s) }),
+
+		bind(config.Wallet{
+			Name:       wechatpayv2.Name,
+			Hosts:      []string{"api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"},
+			Schemes:    wechatpayv2.Schemes(),
+			Currencies: []sale.Currency{"CNY"},
+			Settings:   []string{"app_id", "merchant_id", "sub_merchant_id", "sub_app_id", "sign_type", "notify_url"},
+			Offers:     true, OfferNeeds: []string{"notify_url"},
+			Secret: config.Needed, Cert: config.Needed, Shared: true,
+		}, wechatpayv2.Clock, func(m map[string]string) wechatpayv2.Settings {
+			return wechatpayv2.Settings{AppID: m["app_id"], MerchantID: m["merchant_id"], SubMerchantID: m["sub_merchant_id"],
+				SubAppID: m["sub_app_id"], SignType: m["sign_type"], NotifyURL: m["notify_url"]}
+		}, func(cfg wallet.Config, s wechatpayv2.Settings) (agent.Wallet, error) { return wechatpayv2.New(cfg, s) }),
 
 		bind(config.Wallet{
 			Name:       alipay.Name,

@@ -3,6 +3,8 @@ package wallettest_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/tilld/tilld/agent/wallet/unionpay"
 	"github.com/tilld/tilld/agent/wallet/wallettest"
 	"github.com/tilld/tilld/agent/wallet/wechatpay"
+	"github.com/tilld/tilld/agent/wallet/wechatpayv2"
 	"github.com/tilld/tilld/internal/secret"
 )
 
@@ -39,6 +42,7 @@ type till struct {
 	name   string
 	client client
 	ref    sale.ContractRef
+	keys   wallet.Keys
 	seq    atomic.Uint64
 }
 
@@ -71,17 +75,24 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := wallet.ParseWalletKeys(c.WalletKeyPEM)
-	if err != nil {
-		t.Fatal(err)
+	var keys []wallet.WalletKey
+	if len(c.WalletKeyPEM) > 0 {
+		if keys, err = wallet.ParseWalletKeys(c.WalletKeyPEM); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ref := sale.ContractRef{Slot: 1, Name: c.Name, Wallet: name, Merchant: c.Merchant, SubMerchant: c.SubMerchant, Endpoint: endpoint, KeyID: c.KeyID}
 	held := wallet.Keys{Signer: signer, ID: c.KeyID, Wallet: keys}
 	if text := bytes.TrimSpace(c.Files["secret_file"]); len(text) > 0 {
 		held.Secret = secret.Copy(text)
 	}
+	if text := c.Files["cert_file"]; len(text) > 0 {
+		block, _ := pem.Decode(text)
+		held.Client = &tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: signer}
+	}
 	cfg := wallet.Config{Ref: ref, Ring: wallet.NewRing(held), Terminal: terminalInfo, Roots: w.Roots()}
-	clocks := map[string]sale.Clock{wallettest.WeChatPay: wechatpay.Clock(), wallettest.Alipay: alipay.Clock(), wallettest.UnionPay: unionpay.Clock(), wallettest.Aggregator: lakala.Clock()}
+	clocks := map[string]sale.Clock{wallettest.WeChatPay: wechatpay.Clock(), wallettest.Alipay: alipay.Clock(), wallettest.UnionPay: unionpay.Clock(),
+		wallettest.WeChatPayV2: wechatpayv2.Clock(), wallettest.Aggregator: lakala.Clock()}
 	cfg.Clock = clocks[name].Scaled(scale)
 	cfg.Clock.Answer = time.Second
 	if adjust != nil {
@@ -92,6 +103,9 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 	switch name {
 	case wallettest.WeChatPay:
 		cl, err = wechatpay.New(cfg, wechatpay.Settings{AppID: s["app_id"], MerchantID: s["merchant_id"], SubMerchantID: s["sub_merchant_id"], NotifyURL: s["notify_url"]})
+	case wallettest.WeChatPayV2:
+		cl, err = wechatpayv2.New(cfg, wechatpayv2.Settings{AppID: s["app_id"], MerchantID: s["merchant_id"], SubMerchantID: s["sub_merchant_id"],
+			SubAppID: s["sub_app_id"], SignType: s["sign_type"], NotifyURL: s["notify_url"]})
 	case wallettest.Alipay:
 		cl, err = alipay.New(cfg, alipay.Settings{AppID: s["app_id"], SellerID: s["seller_id"], ServiceProviderID: s["sys_service_provider_id"]})
 	case wallettest.Aggregator:
@@ -104,7 +118,7 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cl.Disconnect() })
-	return &till{t: t, w: w, name: name, client: cl, ref: ref}
+	return &till{t: t, w: w, name: name, client: cl, ref: ref, keys: *cfg.Ring.Keys()}
 }
 
 func (l *till) attempt() sale.Attempt {

@@ -72,6 +72,8 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 		Alipay:     func() (dialect, error) { return newAlipay(w, keys) },
 		Aggregator: func() (dialect, error) { return newLakala(keys) },
 		UnionPay:   func() (dialect, error) { return newUnionpay(keys) },
+
+		WeChatPayV2: func() (dialect, error) { return newWechat2(w, keys) },
 	}
 	speak := dialects[name]
 	if speak == nil {
@@ -110,10 +112,14 @@ func (h *house) up() error {
 	if at := l.Addr().String(); at != h.address {
 		h.address = at // the first time only: later readers hold no lock
 	}
+	conf := &tls.Config{Certificates: []tls.Certificate{h.w.ca.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if d, ok := h.dialect.(interface{ wants(*tls.Config) }); ok {
+		d.wants(conf)
+	}
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: time.Minute,
 		ErrorLog:  log.New(io.Discard, "", 0), // cut connections are the point here
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{h.w.ca.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
+		TLSConfig: conf,
 	}
 	h.srv, h.done = srv, make(chan struct{})
 	done := h.done

@@ -71,6 +71,7 @@ type order struct {
 	refund                  string        // the till's number of a refund
 	amount                  int64         // of a refund
 	transaction             string        // the wallet's number, where a request names that
+	signType                string        // the kind of signature that a request chose
 }
 
 // carry carries a request out.

@@ -82,9 +82,12 @@ func (h *house) refund(o order, f Fault) (Entry, verdict) {
 	return copied(e), vDone
 }
 
-// askRefund is a query of a refund.
+// askRefund is a query of a refund, or of all refunds of an order.
 func (h *house) askRefund(o order) (Entry, verdict) {
 	e := h.orders[o.id]
+	if e == nil && o.transaction != "" {
+		e = h.byTransaction(o.transaction)
+	}
 	if e == nil {
 		for _, id := range h.order {
 			if h.orders[id].Refund(o.refund) != nil {
@@ -92,7 +95,7 @@ func (h *house) askRefund(o order) (Entry, verdict) {
 			}
 		}
 	}
-	if e == nil || e.Refund(o.refund) == nil {
+	if e == nil || e.Refund(o.refund) == nil && (o.refund != "" || len(e.Refunds) == 0) {
 		return Entry{Order: o.id, Merchant: o.merchant, SubMerchant: o.sub}, vNotFound
 	}
 	return copied(e), vDone

@@ -11,18 +11,31 @@ import (
 	"github.com/tilld/tilld/internal/secret"
 )
 
-// eachWeChat runs a subtest with a merchant's own contract and with a service provider's.
+// eachWeChat runs a subtest with both versions of the interface, for a merchant's own contract
+// and for a service provider's, and with both signatures of the older one.
 func eachWeChat(t *testing.T, f func(t *testing.T, l *till)) {
-	for name, o := range map[string]wallettest.Options{"merchant": {}, "provider": {SubMerchant: true}} {
-		t.Run(name, func(t *testing.T) {
+	v2 := []string{wallettest.WeChatPayV2}
+	for _, c := range []struct {
+		name, wallet string
+		o            wallettest.Options
+	}{
+		{"v3", wallettest.WeChatPay, wallettest.Options{}},
+		{"v3 provider", wallettest.WeChatPay, wallettest.Options{SubMerchant: true}},
+		{"v2", wallettest.WeChatPayV2, wallettest.Options{Also: v2}},
+		{"v2 provider, MD5", wallettest.WeChatPayV2, wallettest.Options{Also: v2, SubMerchant: true, MD5: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, o)
-			l := newTill(t, w, wallettest.WeChatPay, "", nil)
-			f(t, l)
+			w := newWorld(t, c.o)
+			f(t, newTill(t, w, c.wallet, "", nil))
 			noViolations(t, w)
 		})
 	}
 }
+
+// v2 reports the older version, which tells how much of an order was given back, and of a
+// refund first only that it was taken.
+func (l *till) v2() bool { return l.name == wallettest.WeChatPayV2 }
 
 // show offers the order and returns the code.
 func (l *till) show(a sale.Attempt) string {
@@ -130,7 +143,7 @@ func TestFaultsOfAWeChatOffer(t *testing.T) {
 				t.Fatal(err)
 			}
 			ans := l.reverse(a)
-			if ev := a.Judge(sale.OpReverse, ans); (ev == sale.EvAccepted) != (kind != wallettest.RefundStuck) {
+			if ev := a.Judge(sale.OpReverse, ans); (ev == sale.EvAccepted) != (l.v2() || kind != wallettest.RefundStuck) {
 				t.Errorf("%s: reverse is worth %q: %s", kind, ev, describe(ans))
 			}
 			if ans := l.query(asked(a)); a.Judge(sale.OpQuery, ans) != want || want == sale.EvNoAnswer && ans.Cause == "" {
@@ -168,25 +181,36 @@ func TestWeChatRefunds(t *testing.T) {
 			}
 			return state
 		}
+		done := sale.RefundDone
+		if l.v2() {
+			done = sale.RefundPending
+		}
 		a := l.attempt()
 		l.pay(a)
 		first, second := refundOf(a, 300, 0), refundOf(a, 980, 0)
 		for range 2 { // the second time is the same refund
-			if got := refund(a, first); got != sale.RefundDone {
+			if got := refund(a, first); got != done {
 				t.Errorf("refund of a part: %s", got)
 			}
+		}
+		if state, counts := first.JudgeRefund(&a, l.queryRefund(a, first)); !counts || state != sale.RefundDone {
+			t.Errorf("query of a refund: %s %t", state, counts)
 		}
 		if e := l.entry(a); e.RefundedMinor != 300 {
 			t.Errorf("ledger after a part: %+v", e)
 		}
-		// The trade state is REFUND now: never told as given back in full, whatever the state.
-		if ans := l.query(a); ans.Outcome != sale.OutUnknown || ans.Cause == "" {
-			t.Errorf("query after a part: %s", describe(ans))
+		// The trade state is REFUND now, which is not told as given back in full.
+		for _, as := range []sale.Attempt{a, asked(a)} {
+			if ans := l.query(as); ans.Outcome != sale.OutUnknown || ans.Cause == "" {
+				if l.v2() || as.State != sale.Reversing {
+					t.Errorf("query after a part: %s", describe(ans))
+				}
+			}
 		}
 		if got := refund(a, refundOf(a, 981, 0)); got != sale.RefundRefused {
 			t.Errorf("refund above what is left: %s", got)
 		}
-		if got := refund(a, second); got != sale.RefundDone {
+		if got := refund(a, second); got != done {
 			t.Errorf("refund of the rest: %s", got)
 		}
 		if got := refund(a, refundOf(a, 1, 0)); got != sale.RefundRefused {
@@ -195,17 +219,25 @@ func TestWeChatRefunds(t *testing.T) {
 		if e := l.entry(a); e.State != wallettest.StateRefunded || e.RefundedMinor != 1280 {
 			t.Errorf("ledger: %+v", e)
 		}
+		if ans := l.query(a); l.v2() != (a.Judge(sale.OpQuery, ans) == sale.EvRefunded) {
+			t.Errorf("query after the whole: %s", describe(ans))
+		}
 
 		for kind, want := range map[wallettest.Kind]sale.RefundState{
-			wallettest.RefundProcessing: sale.RefundPending, wallettest.RefundStuck: sale.RefundAbnormal, wallettest.RefundRefused: sale.RefundRefused,
-			wallettest.SystemError: sale.RefundUnknown, wallettest.DropAnswer: sale.RefundUnknown, wallettest.OtherOrder: sale.RefundUnknown,
+			wallettest.RefundProcessing: sale.RefundPending, wallettest.RefundStuck: sale.RefundAbnormal,
+			wallettest.RefundRefused: sale.RefundRefused,
+			wallettest.SystemError:   sale.RefundUnknown, wallettest.DropAnswer: sale.RefundUnknown, wallettest.OtherOrder: sale.RefundUnknown,
 			wallettest.BadSignature: sale.RefundUnknown, wallettest.NoSignature: sale.RefundUnknown, wallettest.NotFoundOnQuery: sale.RefundUnknown,
 		} {
 			b := l.attempt()
 			l.pay(b)
 			l.w.Inject(l.name, wallettest.Fault{Kind: kind, On: sale.OpRefund, Delay: 20 * time.Millisecond}, 1)
 			r := refundOf(b, 5, 0)
-			if got := refund(b, r); got != want {
+			got := refund(b, r)
+			if l.v2() && kind == wallettest.RefundStuck {
+				got, _ = r.JudgeRefund(&b, l.queryRefund(b, r))
+			}
+			if got != want {
 				t.Errorf("%s: %s, want %s", kind, got, want)
 			}
 			if kind == wallettest.RefundProcessing {
@@ -236,6 +268,10 @@ func TestWeChatFinds(t *testing.T) {
 		if ans := l.find(a.ID); ans.Outcome != sale.OutPaid || ans.Code != "REFUND" {
 			t.Errorf("find after a part was given back: %+v", ans)
 		}
+		l.refund(a, refundOf(a, 980, 0))
+		if ans := l.find(paid.WalletTransaction); l.v2() != (ans.Outcome == sale.OutRefunded) || ans.Total != a.Amount || ans.Order != a.ID {
+			t.Errorf("find after the whole was given back: %+v", ans)
+		}
 		unpaid := l.offered(90 * time.Second)
 		l.show(unpaid)
 		for _, number := range []string{l.attempt().ID, unpaid.ID, "4200001361307220321004860688", "a/b", "1234567?", "no number of WeChat Pay at all"} {
@@ -244,7 +280,9 @@ func TestWeChatFinds(t *testing.T) {
 			}
 		}
 		l.w.Inject(l.name, wallettest.Fault{Kind: wallettest.OtherOrder, On: sale.OpQuery}, 1)
-		if ans := l.find(a.ID); ans.Outcome != sale.OutUnknown || ans.Cause == "" {
+		b := l.attempt()
+		l.pay(b)
+		if ans := l.find(b.ID); ans.Outcome != sale.OutUnknown || ans.Cause == "" {
 			t.Errorf("an answer about another order: %+v", ans)
 		}
 	})

@@ -69,29 +69,16 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 	c.payTarget, c.offerTarget = root+"codepay", root+"native"
 	c.orderPath, c.findPath = root+"out-trade-no/", root+"id/"
 	c.reverse, c.closing = []byte(ids+`}`), []byte(`{`+mch+`}`)
-	c.payHead = []byte(ids + `,"description":` + quote(description(cfg.Terminal)) + `,"out_trade_no":"`)
+	c.payHead = []byte(ids + `,"description":` + quote(wallet.Goods(cfg.Terminal, 127)) + `,"out_trade_no":"`)
 	c.payTail, c.offerTail = scene(cfg.Terminal), offerScene(cfg.Terminal)
 	return c, nil
-}
-
-// description is what the customer reads in the wallet; at most 127 bytes are allowed.
-func description(t terminal.Info) string {
-	if t.StoreName == "" {
-		return "收款"
-	}
-	name := t.StoreName
-	for len(name) > 127 {
-		r := []rune(name)
-		name = string(r[:len(r)-1])
-	}
-	return name
 }
 
 // scene is the terminal information, from the amount's end to the end of the body.
 // device_id takes 32 characters: of a longer serial number the end tells terminals apart.
 func scene(t terminal.Info) []byte {
 	b := []byte(`,"scene_info":{"device_id":`)
-	b = wallet.AppendJSON(b, lastBytes(t.Serial, 32))
+	b = wallet.AppendJSON(b, wallet.LastBytes(t.Serial, 32))
 	if t.DeviceIP != "" {
 		b = wallet.AppendJSON(append(b, `,"device_ip":`...), t.DeviceIP)
 	}
@@ -99,13 +86,6 @@ func scene(t terminal.Info) []byte {
 		b = append(wallet.AppendJSON(append(b, `,"store_info":{"out_id":`...), t.StoreID), '}')
 	}
 	return append(b, `}}`...)
-}
-
-func lastBytes(s string, n int) string {
-	if len(s) > n {
-		return s[len(s)-n:]
-	}
-	return s
 }
 
 func quote(s string) string { return string(wallet.AppendJSON(nil, s)) }

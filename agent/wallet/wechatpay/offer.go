@@ -25,7 +25,7 @@ func offerScene(t terminal.Info) []byte {
 		ip = "127.0.0.1"
 	}
 	b := wallet.AppendJSON([]byte(`,"scene_info":{"payer_client_ip":`), ip)
-	b = wallet.AppendJSON(append(b, `,"device_id":`...), lastBytes(t.Serial, 32))
+	b = wallet.AppendJSON(append(b, `,"device_id":`...), wallet.LastBytes(t.Serial, 32))
 	if t.StoreID != "" {
 		b = append(wallet.AppendJSON(append(b, `,"store_info":{"id":`...), t.StoreID), '}')
 	}

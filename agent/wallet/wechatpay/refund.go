@@ -49,15 +49,15 @@ var refundCodes = map[string]int{
 
 // Refund implements agent.Refunder. WeChat Pay gives the money back once for one r.ID.
 func (c *Client) Refund(ctx context.Context, a sale.Attempt, r sale.Refund) (sale.RefundAnswer, error) {
-	return c.refund(ctx, a.ID, r, a.Amount)
+	return c.refund(ctx, a, r, a.Amount)
 }
 
 // refund gives r.Amount of an order over total back.
-func (c *Client) refund(ctx context.Context, order string, r sale.Refund, total sale.Amount) (sale.RefundAnswer, error) {
+func (c *Client) refund(ctx context.Context, a sale.Attempt, r sale.Refund, total sale.Amount) (sale.RefundAnswer, error) {
 	if r.Amount.Minor <= 0 || r.Amount.Minor > total.Minor || r.Amount.Currency != total.Currency {
-		return sale.RefundAnswer{}, fmt.Errorf("refund %s of %s at %s: %s of %s cannot be given back", r.ID, order, c.cfg.Ref.Name, r.Amount, total)
+		return sale.RefundAnswer{}, fmt.Errorf("refund %s of %s at %s: %s of %s cannot be given back", r.ID, a.ID, c.cfg.Ref.Name, r.Amount, total)
 	}
-	reply, err := c.exchange(ctx, sale.OpRefund, order, "POST", refundPath, c.refundBody(order, r, total))
+	reply, err := c.exchange(ctx, sale.OpRefund, a.ID, "POST", refundPath, c.refundBody(a.ID, r, total))
 	if err != nil {
 		return sale.RefundAnswer{}, err
 	}

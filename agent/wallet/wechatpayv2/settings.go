@@ -1,0 +1,87 @@
+package wechatpayv2
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/agent/wallet"
+)
+
+// Name is the wallet's name in a configuration and in a sale.ContractRef.
+const Name = "wechatpay-v2"
+
+// Schemes lists the payment codes that this wallet can charge.
+func Schemes() []string { return []string{"wechatpay"} }
+
+// Clock is WeChat Pay's table of times: first query after 5 s, then every 5 s until 45 s; no
+// reverse before 15 s; reverse for 7 days.
+func Clock() sale.Clock {
+	return sale.Clock{
+		Answer:        10 * time.Second,
+		FirstQuery:    5 * time.Second,
+		QueryEvery:    5 * time.Second,
+		PayerDeadline: 45 * time.Second,
+		ReverseAfter:  15 * time.Second,
+		CodeLife:      60 * time.Second,
+		OfferLife:     90 * time.Second,
+		NetworkDelay:  60 * time.Second,
+		RetryFirst:    time.Second,
+		RetryMost:     60 * time.Second,
+		RetryFor:      30 * time.Minute,
+		RetrySlow:     15 * time.Minute,
+		Window:        7 * 24 * time.Hour,
+		WindowMargin:  time.Hour,
+	}
+}
+
+// Kinds of signature, as sign_type names them.
+const (
+	HMACSHA256 = "HMAC-SHA256"
+	MD5        = "MD5"
+)
+
+// Settings is the table [contract.wechatpay-v2] of a configuration.
+type Settings struct {
+	// AppID is the app or official account bound to the merchant: "wxd678efh567hg6787".
+	AppID string `toml:"app_id"`
+	// MerchantID is the merchant's number, or the service provider's when there is a
+	// SubMerchantID. SubAppID belongs to the sub-merchant and may be empty.
+	MerchantID    string `toml:"merchant_id"`
+	SubMerchantID string `toml:"sub_merchant_id"`
+	SubAppID      string `toml:"sub_app_id"`
+	// SignType is HMACSHA256, which an empty one means, or MD5.
+	SignType string `toml:"sign_type"`
+	// NotifyURL is where WeChat Pay announces payments of codes that the till shows. It must be
+	// given with every such order; the till itself never relies on it.
+	NotifyURL string `toml:"notify_url"`
+}
+
+var (
+	appIDForm    = regexp.MustCompile(`^[A-Za-z0-9_]{2,32}$`)
+	merchantForm = regexp.MustCompile(`^[0-9]{5,32}$`)
+	notifyForm   = regexp.MustCompile(`^https://[!-~]{1,247}$`)
+)
+
+// Check lists every mistake.
+func (s Settings) Check() []wallet.Fault {
+	var faults []wallet.Fault
+	wrong := func(bad bool, key, text string) {
+		if bad {
+			faults = append(faults, wallet.Fault{Key: key, Text: text})
+		}
+	}
+	wrong(!appIDForm.MatchString(s.AppID), "app_id", "must be 2 to 32 letters or digits, such as wxd678efh567hg6787")
+	wrong(!merchantForm.MatchString(s.MerchantID), "merchant_id", "must be 5 to 32 digits")
+	wrong(s.SubMerchantID != "" && !merchantForm.MatchString(s.SubMerchantID), "sub_merchant_id", "must be 5 to 32 digits, or empty")
+	wrong(s.SubAppID != "" && !appIDForm.MatchString(s.SubAppID), "sub_app_id", "must be 2 to 32 letters or digits, or empty")
+	wrong(s.SubAppID != "" && s.SubMerchantID == "", "sub_app_id", "belongs to a sub_merchant_id")
+	wrong(s.SignType != "" && s.SignType != HMACSHA256 && s.SignType != MD5, "sign_type", "must be HMAC-SHA256 or MD5")
+	wrong(s.NotifyURL != "" && (!notifyForm.MatchString(s.NotifyURL) || strings.ContainsAny(s.NotifyURL, "?#")),
+		"notify_url", "must be https:// and a path of at most 255 characters, without parameters, or empty")
+	return faults
+}
+
+// Merchant is what answers echo: mch_id and sub_mch_id.
+func (s Settings) Merchant() (merchant, sub string) { return s.MerchantID, s.SubMerchantID }
