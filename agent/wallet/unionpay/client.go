@@ -92,8 +92,11 @@ func (c *Client) Query(ctx context.Context, a sale.Attempt) (sale.Answer, error)
 	return c.ask(ctx, sale.OpQuery, reqQuery, a)
 }
 
-// Reverse implements agent.Wallet.
+// Reverse implements agent.Wallet. An order that was paid is voided, any other reversed.
 func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
+	if a.WasPaid {
+		return c.void(ctx, a)
+	}
 	return c.ask(ctx, sale.OpReverse, reqReversal, a)
 }
 
@@ -121,11 +124,18 @@ func (c *Client) ask(ctx context.Context, op sale.Op, reqType string, a sale.Att
 // order holds the fields that name an order. orderTime is part of its name: it is made from
 // the durable time of sending, so that it is the same after a restart.
 func (c *Client) order(reqType string, a sale.Attempt) []pair {
+	return c.named(reqType, a.ID, a.SentAt)
+}
+
+// orderTime is how the interface writes times, in Shanghai.
+const orderTime = "20060102150405"
+
+func (c *Client) named(reqType, number string, at time.Time) []pair {
 	return []pair{
 		{"acqCode", []byte(c.set.AcquirerCode)},
 		{"merId", []byte(c.set.MerchantID)},
-		{"orderNo", []byte(a.ID)},
-		{"orderTime", a.SentAt.In(shanghai).AppendFormat(nil, "20060102150405")},
+		{"orderNo", []byte(number)},
+		{"orderTime", at.In(shanghai).AppendFormat(nil, orderTime)},
 		{"reqType", []byte(reqType)},
 		{"termId", []byte(c.set.TerminalID)},
 		{"version", []byte(version)},

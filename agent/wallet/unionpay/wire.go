@@ -10,12 +10,14 @@ import (
 const (
 	version     = "1.0.0"
 	reqPay      = "0310000903"
-	reqReversal = "0320000903"
+	reqReversal = "0320000903" // takes back an order whose outcome is not known
+	reqVoid     = "0330000903" // gives a paid order back in full, on its day
+	reqRefund   = "0340000903" // gives a part, or all, back later
 	reqQuery    = "0350000903"
 	yuan        = "156"
 )
 
-// path is where all three requests go (unconfirmed: acquirers give their own).
+// path is where all requests go (unconfirmed: acquirers give their own).
 const path = "/qrcGtwWeb-web/api/order"
 
 // Answer codes. The two-digit codes are those of the classic ACP gateway (secondary); that

@@ -72,6 +72,7 @@ type order struct {
 	amount                  int64         // of a refund
 	transaction             string        // the wallet's number, where a request names that
 	signType                string        // the kind of signature that a request chose
+	kind                    string        // a wallet's own name of the request
 }
 
 // carry carries a request out.

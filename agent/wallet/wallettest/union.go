@@ -36,26 +36,28 @@ func (d *union) contract() Contract {
 }
 
 var (
-	unionOps   = map[string]sale.Op{"0310000903": sale.OpPay, "0320000903": sale.OpReverse, "0350000903": sale.OpQuery}
-	unionTypes = map[sale.Op]string{sale.OpPay: "0310000903", sale.OpReverse: "0320000903", sale.OpQuery: "0350000903"}
+	unionOps = map[string]sale.Op{"0310000903": sale.OpPay, "0320000903": sale.OpReverse, "0330000903": sale.OpReverse,
+		"0340000903": sale.OpRefund, "0350000903": sale.OpQuery}
 
 	// unionForms are the fields and their forms; a field that is not here is refused.
 	unionForms = map[string]*regexp.Regexp{
-		"version":      regexp.MustCompile(`^1\.0\.0$`),
-		"reqType":      regexp.MustCompile(`^03[125]0000903$`),
-		"acqCode":      regexp.MustCompile(`^[0-9]{8}$`),
-		"merId":        regexp.MustCompile(`^[0-9A-Za-z]{15}$`),
-		"merCatCode":   regexp.MustCompile(`^[0-9]{4}$`),
-		"merName":      regexp.MustCompile(`^.{1,40}$`),
-		"termId":       regexp.MustCompile(`^[0-9A-Za-z]{8}$`),
-		"qrNo":         regexp.MustCompile(`^62[0-9]{17}$`),
-		"currencyCode": regexp.MustCompile(`^156$`),
-		"txnAmt":       regexp.MustCompile(`^[1-9][0-9]{0,11}$`),
-		"orderNo":      regexp.MustCompile(`^[0-9A-Za-z]{8,40}$`),
-		"orderTime":    regexp.MustCompile(`^20[0-9]{12}$`),
-		"certId":       regexp.MustCompile(`^[0-9]{1,20}$`),
-		"signature":    regexp.MustCompile(`^[0-9A-Za-z+/=]+$`),
-		"termInfo":     regexp.MustCompile(`^\{.*\}$`),
+		"version":       regexp.MustCompile(`^1\.0\.0$`),
+		"reqType":       regexp.MustCompile(`^03[12345]0000903$`),
+		"acqCode":       regexp.MustCompile(`^[0-9]{8}$`),
+		"merId":         regexp.MustCompile(`^[0-9A-Za-z]{15}$`),
+		"merCatCode":    regexp.MustCompile(`^[0-9]{4}$`),
+		"merName":       regexp.MustCompile(`^.{1,40}$`),
+		"termId":        regexp.MustCompile(`^[0-9A-Za-z]{8}$`),
+		"qrNo":          regexp.MustCompile(`^62[0-9]{17}$`),
+		"currencyCode":  regexp.MustCompile(`^156$`),
+		"txnAmt":        regexp.MustCompile(`^[1-9][0-9]{0,11}$`),
+		"orderNo":       regexp.MustCompile(`^[0-9A-Za-z]{8,40}$`),
+		"orderTime":     regexp.MustCompile(`^20[0-9]{12}$`),
+		"origOrderNo":   regexp.MustCompile(`^[0-9A-Za-z]{8,40}$`),
+		"origOrderTime": regexp.MustCompile(`^20[0-9]{12}$`),
+		"certId":        regexp.MustCompile(`^[0-9]{1,20}$`),
+		"signature":     regexp.MustCompile(`^[0-9A-Za-z+/=]+$`),
+		"termInfo":      regexp.MustCompile(`^\{.*\}$`),
 	}
 	unionOrder = []string{"version", "reqType", "acqCode", "merId", "termId", "orderNo", "orderTime", "certId", "signature"}
 	unionPay   = []string{"merCatCode", "merName", "qrNo", "currencyCode", "txnAmt", "termInfo"}
@@ -92,14 +94,30 @@ func (d *union) parse(r *http.Request, body []byte) (order, []string) {
 		d.checkTerminal(&p, in)
 	case sale.OpReverse:
 		need = append(slices.Clone(unionOrder), "currencyCode", "txnAmt")
+	case sale.OpRefund:
+		need = append(slices.Clone(unionOrder), "currencyCode", "txnAmt", "origOrderNo", "origOrderTime")
+		o.id, o.refund = in["origOrderNo"], in["orderNo"]
+		o.amount, _ = strconv.ParseInt(in["txnAmt"], 10, 64)
+	case sale.OpQuery:
+		// A refund is asked for by its own number, which is longer than an order's.
+		if len(in["orderNo"]) == 40 {
+			o.op, o.refund, o.id = sale.OpQueryRefund, in["orderNo"], ""
+		}
 	}
+	if in["reqType"] == "0330000903" {
+		o.id, o.refund = in["origOrderNo"], in["orderNo"]
+		p.check(in["origOrderNo"] != "" && in["origOrderTime"] != "", "a void names no order")
+	}
+	o.kind = in["reqType"]
 	for _, k := range need {
 		p.check(in[k] != "", "field %s is missing", k)
 	}
 	p.check(in["acqCode"] == d.settings["acquirer_code"] && in["merId"] == d.settings["merchant_id"], "acqCode or merId of another merchant")
 	p.check(in["certId"] == "69026276696", "certId of another key")
 	p.check(verify(&d.keys.merchant.PublicKey, unionDigest(in), in["signature"]), "signature does not verify")
-	o.total, _ = strconv.ParseInt(in["txnAmt"], 10, 64)
+	if o.op != sale.OpRefund {
+		o.total, _ = strconv.ParseInt(in["txnAmt"], 10, 64)
+	}
 	return o, p.list
 }
 
@@ -142,7 +160,7 @@ var (
 
 func (d *union) answer(o order, e Entry, v verdict, how signature) (int, http.Header, []byte) {
 	out := map[string]string{
-		"version": "1.0.0", "reqType": unionTypes[o.op], "acqCode": d.settings["acquirer_code"],
+		"version": "1.0.0", "reqType": o.kind, "acqCode": d.settings["acquirer_code"],
 		"merId": e.Merchant, "orderNo": e.Order, "respCode": "00", "respMsg": "成功", "certId": "68759529225",
 	}
 	if e.TotalMinor > 0 {
@@ -153,10 +171,13 @@ func (d *union) answer(o order, e Entry, v verdict, how signature) (int, http.He
 	case no:
 		out["respCode"], out["respMsg"] = refused[0], refused[1]
 	case o.op == sale.OpQuery:
-		out["origRespCode"], out["origRespMsg"], out["origReqType"] = unionStates[e.State], "原交易", unionTypes[sale.OpPay]
+		out["origRespCode"], out["origRespMsg"], out["origReqType"] = unionStates[e.State], "原交易", "0310000903"
 		if !e.PaidAt.IsZero() {
 			out["voucherNum"], out["settleDate"] = e.Transaction, e.PaidAt.In(shanghai).Format("0102")
 		}
+	}
+	if o.refund != "" {
+		d.aboutRefund(out, o, e)
 	}
 	switch how {
 	case good:
@@ -170,4 +191,22 @@ func (d *union) answer(o order, e Entry, v verdict, how signature) (int, http.He
 	}
 	slices.Sort(pairs)
 	return 200, http.Header{"Content-Type": {"text/html;charset=UTF-8"}}, []byte(strings.Join(pairs, "&"))
+}
+
+// aboutRefund turns an answer into one about a refund or a void.
+func (d *union) aboutRefund(out map[string]string, o order, e Entry) {
+	out["orderNo"] = o.refund
+	if e.Order != o.id && o.id != "" {
+		out["orderNo"] = otherOrder(o.refund)
+	}
+	r := e.Refund(o.refund)
+	if r == nil {
+		return
+	}
+	out["txnAmt"] = strconv.FormatInt(r.Minor, 10)
+	if o.op == sale.OpQueryRefund {
+		out["origReqType"], out["origRespMsg"] = "0340000903", "原交易"
+		out["origRespCode"] = map[string]string{RefundDone: "00", RefundPending: "05", RefundAbnormal: "64"}[r.State]
+		out["voucherNum"] = r.Number
+	}
 }
