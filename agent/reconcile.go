@@ -79,7 +79,7 @@ func (t *Till) Reconcile(ctx context.Context, r BillRequest) (bill.Report, error
 	}
 	file, done, err := openBill(ctx, c, head, r)
 	if err != nil {
-		return fail(err)
+		return bill.Report{}, err
 	}
 	defer done()
 	totals, err := readBill(ctx, c, file, r.Progress, compared.Row)

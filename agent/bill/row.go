@@ -82,11 +82,20 @@ func ParseDay(s string) (Day, error) {
 // String is "2026-11-21".
 func (d Day) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Date) }
 
-// MarshalText writes the day as String does.
-func (d Day) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+// MarshalText writes the day as String does, and no day as nothing.
+func (d Day) MarshalText() ([]byte, error) {
+	if d == (Day{}) {
+		return nil, nil
+	}
+	return []byte(d.String()), nil
+}
 
 // UnmarshalText reads what MarshalText wrote.
 func (d *Day) UnmarshalText(b []byte) (err error) {
+	if len(b) == 0 {
+		*d = Day{}
+		return nil
+	}
 	*d, err = ParseDay(string(b))
 	return err
 }

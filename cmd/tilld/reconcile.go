@@ -178,7 +178,11 @@ func (e *env) billDifferences(r bill.Report) {
 			e.printf("  and %d more: --csv or --json lists them\n", n-shown)
 		}
 	}
-	e.printf("\n%d differences\n", r.Left())
+	if r.Left() == 1 {
+		e.printf("\n1 difference\n")
+	} else {
+		e.printf("\n%d differences\n", r.Left())
+	}
 }
 
 func (e *env) billCSV(r bill.Report) {

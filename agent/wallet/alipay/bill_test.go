@@ -175,3 +175,25 @@ func FuzzBill(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkBill(b *testing.B) {
+	const rows = 50_000
+	var lines strings.Builder
+	all := strings.SplitAfter(dayOfAli(), "\r\n")
+	for _, l := range all[:5] {
+		lines.WriteString(l)
+	}
+	for range rows {
+		lines.WriteString(all[5])
+	}
+	lines.WriteString(all[8])
+	fmt.Fprintf(&lines, "#交易合计：%d笔，商家实收共%d.%02d元，商家优惠共0.00元\r\n#退款合计：0笔，商家实收退款共0.00元，商家优惠退款共0.00元\r\n", rows, rows*1230/100, rows*1230%100)
+	file := aliZip(b, lines.String())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := alipay.ReadBill(bytes.NewReader(file), func(bill.Row) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}

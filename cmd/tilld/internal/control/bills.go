@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/tilld/tilld/agent"
@@ -87,15 +89,16 @@ const tellEvery = 100 * time.Millisecond
 type billStream struct {
 	mu   sync.Mutex
 	w    http.ResponseWriter
+	body io.Reader
 	enc  *json.Encoder
 	last time.Time
 }
 
-func newBillStream(w http.ResponseWriter) *billStream {
+func newBillStream(w http.ResponseWriter, r *http.Request) *billStream {
 	// Without it nothing could be told before the whole bill was read.
 	http.NewResponseController(w).EnableFullDuplex()
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	return &billStream{w: w, enc: json.NewEncoder(w)}
+	return &billStream{w: w, body: r.Body, enc: json.NewEncoder(w)}
 }
 
 func (b *billStream) line(l BillLine) {
@@ -120,10 +123,13 @@ func (b *billStream) fault(err error) {
 		f.Hint = hinted.HintText()
 	}
 	b.line(BillLine{Fault: &f})
+	// Who is still sending would see a broken connection instead. It ends when the sender has
+	// read the fault.
+	io.Copy(io.Discard, b.body)
 }
 
 func (s *Server) reconcile(w http.ResponseWriter, r *http.Request) {
-	out := newBillStream(w)
+	out := newBillStream(w, r)
 	q := r.URL.Query()
 	day, err := bill.ParseDay(q.Get("date"))
 	if err != nil {
@@ -143,7 +149,7 @@ func (s *Server) reconcile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) adopt(w http.ResponseWriter, r *http.Request) {
-	out := newBillStream(w)
+	out := newBillStream(w, r)
 	q := r.URL.Query()
 	report, err := s.Bills.Adopt(r.Context(), agent.AdoptRequest{Terminal: q.Get("terminal"), Wallet: q.Get("wallet"), File: r.Body, Progress: out.progress})
 	if err != nil {
@@ -188,8 +194,10 @@ func (c *Client) Stream(ctx context.Context, path string, body io.Reader, each f
 		switch err := dec.Decode(&l); {
 		case err != nil && ctx.Err() != nil:
 			return &Error{Err: ctx.Err()}
-		case err != nil:
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 			return &Error{Subject: c.path, Err: errors.New("the daemon went away before it answered"), Hint: "say it again: it may be repeated"}
+		case err != nil:
+			return &Error{Subject: c.path, Err: fmt.Errorf("read the daemon's answer: %w", err), Hint: "daemon and command line must be of one version"}
 		}
 		switch {
 		case l.Fault != nil:

@@ -83,6 +83,16 @@ func (t *till) Screen() agent.Screen {
 // serve answers on a socket of a short name until the test ends.
 func serve(t *testing.T, tl *till) *Client {
 	t.Helper()
+	return serveBoth(t, tl, nil)
+}
+
+func serveBills(t *testing.T, b Bills) *Client {
+	t.Helper()
+	return serveBoth(t, &till{}, b)
+}
+
+func serveBoth(t *testing.T, tl *till, b Bills) *Client {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +103,7 @@ func serve(t *testing.T, tl *till) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Till: tl, Health: health.NewBoard(), Grace: 20 * time.Millisecond,
+	s := &Server{Till: tl, Bills: b, Health: health.NewBoard(), Grace: 20 * time.Millisecond,
 		Contracts: func() []ContractState { return nil }, Devices: func() []Device { return nil },
 		Clock: func() ClockState { return ClockState{} }, Journal: func() map[string]any { return nil },
 		Status: Status{POIID: "TILLD-1"}}
