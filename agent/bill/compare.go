@@ -75,7 +75,6 @@ type Comparison struct {
 	ours    map[key]*tally
 	strange map[key]*tally
 	lost    int // strange orders beyond maxStrange
-	full    bool
 	report  Report
 	words   Words
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha1"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -116,7 +115,7 @@ func (d *wechat) billAnswer(h *house, day string) (int, map[string]any) {
 	}
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	io.WriteString(z, string(file))
+	z.Write(file)
 	z.Close()
 	address := "https://" + h.address
 	switch f {
