@@ -5,6 +5,7 @@ import (
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/agent/wallet"
 	"github.com/tilld/tilld/agent/wallet/alipay"
+	"github.com/tilld/tilld/agent/wallet/alipayplus"
 	"github.com/tilld/tilld/agent/wallet/lakala"
 	"github.com/tilld/tilld/agent/wallet/unionpay"
 	"github.com/tilld/tilld/agent/wallet/wechatpay"
@@ -59,6 +60,15 @@ func wallets() []walletRow {
 		}, alipay.Clock, func(m map[string]string) alipay.Settings {
 			return alipay.Settings{AppID: m["app_id"], SellerID: m["seller_id"], ServiceProviderID: m["sys_service_provider_id"]}
 		}, func(cfg wallet.Config, s alipay.Settings) (agent.Wallet, error) { return alipay.New(cfg, s) }),
+
+		bind(config.Wallet{
+			Name:       alipayplus.Name,
+			Hosts:      alipayplus.Hosts(),
+			Schemes:    alipayplus.Schemes(),
+			Settings:   alipayplus.Keys(),
+			Aggregator: true, // it passes a code on to the wallet that issued it
+		}, alipayplus.Clock, alipayplus.Read,
+			func(cfg wallet.Config, s alipayplus.Settings) (agent.Wallet, error) { return alipayplus.New(cfg, s) }),
 
 		bind(config.Wallet{
 			Name:       unionpay.Name,

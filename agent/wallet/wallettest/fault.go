@@ -54,6 +54,8 @@ const (
 	ReverseFails      Kind = "reverse-fails"
 	ReverseAnswerLost Kind = "reverse-answer-lost"
 	ReverseLies       Kind = "reverse-lies"
+	// CancelTooLate: Alipay+ refuses a cancel, because its day is over.
+	CancelTooLate Kind = "cancel-too-late"
 	// NotFoundOnQuery: a query is answered "no such order".
 	NotFoundOnQuery Kind = "not-found-on-query"
 	// LateCharge: never answered, and carried out only Delay later, as a request that
@@ -74,14 +76,14 @@ const (
 func Kinds() []Kind {
 	return []Kind{Down, DropRequest, DropAnswer, Silent, SilentNoOrder, Slow, Hold, Confirm, ConfirmAfter, Declined,
 		CodeExpired, SystemError, WrongTotal, OtherOrder, NumberUsed, HTML200, Redirect307, TooMany, BadGateway, Huge,
-		Trickle, BadSignature, NoSignature, ReverseFails, ReverseAnswerLost, ReverseLies, NotFoundOnQuery, LateCharge,
+		Trickle, BadSignature, NoSignature, ReverseFails, ReverseAnswerLost, ReverseLies, CancelTooLate, NotFoundOnQuery, LateCharge,
 		RefundProcessing, RefundStuck, RefundRefused, DoubleCharge, LostSale}
 }
 
 // Fault is one misbehaviour and its particulars.
 type Fault struct {
 	Kind Kind
-	// On is the request it strikes; empty means the kind's own: reverse for Reverse..., query
+	// On is the request it strikes; empty means the kind's own: reverse for Reverse... and CancelTooLate, query
 	// for NotFoundOnQuery, pay for the rest.
 	On sale.Op
 	// Delay belongs to Slow, ConfirmAfter, LateCharge and Trickle.
@@ -98,7 +100,7 @@ func (f Fault) on() sale.Op {
 		return f.On
 	}
 	switch f.Kind {
-	case ReverseFails, ReverseAnswerLost, ReverseLies:
+	case ReverseFails, ReverseAnswerLost, ReverseLies, CancelTooLate:
 		return sale.OpReverse
 	case NotFoundOnQuery:
 		return sale.OpQuery

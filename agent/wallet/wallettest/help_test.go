@@ -14,6 +14,7 @@ import (
 	"github.com/tilld/tilld/agent/terminal"
 	"github.com/tilld/tilld/agent/wallet"
 	"github.com/tilld/tilld/agent/wallet/alipay"
+	"github.com/tilld/tilld/agent/wallet/alipayplus"
 	"github.com/tilld/tilld/agent/wallet/lakala"
 	"github.com/tilld/tilld/agent/wallet/unionpay"
 	"github.com/tilld/tilld/agent/wallet/wallettest"
@@ -92,7 +93,7 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 	}
 	cfg := wallet.Config{Ref: ref, Ring: wallet.NewRing(held), Terminal: terminalInfo, Roots: w.Roots()}
 	clocks := map[string]sale.Clock{wallettest.WeChatPay: wechatpay.Clock(), wallettest.Alipay: alipay.Clock(), wallettest.UnionPay: unionpay.Clock(),
-		wallettest.WeChatPayV2: wechatpayv2.Clock(), wallettest.Aggregator: lakala.Clock()}
+		wallettest.WeChatPayV2: wechatpayv2.Clock(), wallettest.Aggregator: lakala.Clock(), wallettest.AlipayPlus: alipayplus.Clock()}
 	cfg.Clock = clocks[name].Scaled(scale)
 	cfg.Clock.Answer = time.Second
 	if adjust != nil {
@@ -110,6 +111,8 @@ func newTill(t *testing.T, w *wallettest.World, name, endpoint string, adjust fu
 		cl, err = alipay.New(cfg, alipay.Settings{AppID: s["app_id"], SellerID: s["seller_id"], ServiceProviderID: s["sys_service_provider_id"]})
 	case wallettest.Aggregator:
 		cl, err = lakala.New(cfg, lakala.Settings{AppID: s["app_id"], MerchantNo: s["merchant_no"], TermNo: s["term_no"], NotFoundCodes: s["not_found_codes"]})
+	case wallettest.AlipayPlus:
+		cl, err = alipayplus.New(cfg, alipayplus.Read(s))
 	case wallettest.UnionPay:
 		cl, err = unionpay.New(cfg, unionpay.Settings{AcquirerCode: s["acquirer_code"], MerchantID: s["merchant_id"],
 			MerchantCategory: s["merchant_category"], MerchantName: s["merchant_name"], TerminalID: s["terminal_id"]})

@@ -71,6 +71,7 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 		WeChatPay:  func() (dialect, error) { return newWechat(w, keys) },
 		Alipay:     func() (dialect, error) { return newAlipay(w, keys) },
 		Aggregator: func() (dialect, error) { return newLakala(keys) },
+		AlipayPlus: func() (dialect, error) { return newAliplus(keys) },
 		UnionPay:   func() (dialect, error) { return newUnionpay(keys) },
 
 		WeChatPayV2: func() (dialect, error) { return newWechat2(w, keys) },
@@ -92,7 +93,10 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 
 func (h *house) contract() Contract {
 	c := h.dialect.contract()
-	c.Wallet, c.Name, c.Currencies = h.name, h.name+"-main", []string{"CNY"}
+	c.Wallet, c.Name = h.name, h.name+"-main"
+	if c.Currencies == nil {
+		c.Currencies = []string{"CNY"}
+	}
 	c.Endpoint = "https://" + h.address
 	c.CAPEM = h.w.ca.certPEM
 	return c
@@ -208,6 +212,8 @@ func (h *house) serve(w http.ResponseWriter, r *http.Request, o order, f Fault) 
 		e, v = Entry{Order: o.id, Merchant: o.merchant, SubMerchant: o.sub}, vNotFound
 	case ReverseLies:
 		e, v = Entry{Order: o.id, Merchant: o.merchant, SubMerchant: o.sub, State: StateClosed}, vDone
+	case CancelTooLate:
+		v = vTooLate
 	case ReverseFails:
 	case SystemError, HTML200, Redirect307, TooMany, BadGateway, Huge, Trickle:
 		if f.Paid {

@@ -56,6 +56,7 @@ const (
 	vClosed      verdict = "closed"
 	vPaid        verdict = "paid" // of a close: it is paid already
 	vTooMuch     verdict = "too-much"
+	vTooLate     verdict = "too-late"
 	vNotFound    verdict = "not-found"
 	vSystemError verdict = "system-error"
 	vBadRequest  verdict = "bad-request"

@@ -265,8 +265,8 @@ func (w *World) NewCode(wallet string) string {
 // Prefixes that nothing else has: 10 is no Chinese province, so no citizen's number begins
 // with it; 28 and 62 are what most phones show.
 var (
-	codePrefix = map[string]string{Aggregator: "01", WeChatPay: "10", WeChatPayV2: "10", Alipay: "28", UnionPay: "62"}
-	codeLen    = map[string]int{Aggregator: 19, WeChatPay: 18, WeChatPayV2: 18, Alipay: 18, UnionPay: 19}
+	codePrefix = map[string]string{Aggregator: "01", WeChatPay: "10", WeChatPayV2: "10", Alipay: "28", UnionPay: "62", AlipayPlus: "281010"}
+	codeLen    = map[string]int{Aggregator: 19, WeChatPay: 18, WeChatPayV2: 18, Alipay: 18, UnionPay: 19, AlipayPlus: 24}
 )
 
 func digits(n int) string {

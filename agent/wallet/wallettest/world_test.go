@@ -45,8 +45,9 @@ func TestFaultsOfAPayment(t *testing.T) {
 	cases := []struct {
 		fault wallettest.Fault
 		want  want
-		// union differs where the consumption's own answer is never final.
-		union *want
+		// union differs where the consumption's own answer is never final, plus where it does
+		// not name the order.
+		union, plus *want
 	}{
 		{fault: wallettest.Fault{Kind: wallettest.DropRequest}, want: want{sale.EvNoAnswer, sale.EvNotFound, 0}},
 		{fault: wallettest.Fault{Kind: wallettest.DropAnswer}, want: want{sale.EvNoAnswer, sale.EvPaid, 1280}},
@@ -59,7 +60,8 @@ func TestFaultsOfAPayment(t *testing.T) {
 		{fault: wallettest.Fault{Kind: wallettest.SystemError}, want: want{sale.EvNoAnswer, sale.EvNotFound, 0}},
 		{fault: wallettest.Fault{Kind: wallettest.SystemError, Paid: true}, want: want{sale.EvNoAnswer, sale.EvPaid, 1280}},
 		{fault: wallettest.Fault{Kind: wallettest.WrongTotal}, want: want{sale.EvWrongTotal, sale.EvWrongTotal, 1281}},
-		{fault: wallettest.Fault{Kind: wallettest.OtherOrder}, want: want{sale.EvForeign, sale.EvPaid, 1280}},
+		{fault: wallettest.Fault{Kind: wallettest.OtherOrder}, want: want{sale.EvForeign, sale.EvPaid, 1280},
+			plus: &want{sale.EvPaid, sale.EvPaid, 1280}},
 		{fault: wallettest.Fault{Kind: wallettest.NumberUsed}, want: want{sale.EvCollision, sale.EvNotFound, 0}},
 		{fault: wallettest.Fault{Kind: wallettest.HTML200}, want: want{sale.EvNoAnswer, sale.EvNotFound, 0}},
 		{fault: wallettest.Fault{Kind: wallettest.HTML200, Paid: true}, want: want{sale.EvNoAnswer, sale.EvPaid, 1280}},
@@ -72,12 +74,12 @@ func TestFaultsOfAPayment(t *testing.T) {
 		{fault: wallettest.Fault{Kind: wallettest.LateCharge, Delay: time.Millisecond}, want: want{sale.EvNoAnswer, sale.EvPaid, 1280}},
 		{fault: wallettest.Fault{Kind: wallettest.DoubleCharge}, want: want{sale.EvPaid, sale.EvPaid, 2560}},
 		{fault: wallettest.Fault{Kind: wallettest.LostSale}, want: want{sale.EvPaid, sale.EvClosed, 0},
-			union: &want{sale.EvPaying, sale.EvClosed, 0}},
+			union: &want{sale.EvPaying, sale.EvClosed, 0}, plus: &want{sale.EvPaying, sale.EvClosed, 0}},
 		{fault: wallettest.Fault{Kind: wallettest.Silent}, want: want{sale.EvNoAnswer, sale.EvPaid, 1280}},
 		{fault: wallettest.Fault{Kind: wallettest.SilentNoOrder}, want: want{sale.EvNoAnswer, sale.EvNotFound, 0}},
 		{fault: wallettest.Fault{Kind: wallettest.Trickle, Paid: true}, want: want{sale.EvNoAnswer, sale.EvPaid, 1280}},
 	}
-	eachWallet(t, func(t *testing.T, l *till) {
+	run := func(t *testing.T, l *till) {
 		for _, c := range cases {
 			if err := l.w.Inject(l.name, c.fault, 1); err != nil {
 				t.Fatal(err)
@@ -85,6 +87,9 @@ func TestFaultsOfAPayment(t *testing.T) {
 			want := c.want
 			if l.name == wallettest.UnionPay && c.union != nil {
 				want = *c.union
+			}
+			if l.name == wallettest.AlipayPlus && c.plus != nil {
+				want = *c.plus
 			}
 			// An answer for another order is foreign at once; UnionPay's goes on to ask.
 			a := l.attempt()
@@ -113,6 +118,11 @@ func TestFaultsOfAPayment(t *testing.T) {
 			}
 		}
 		noViolations(t, l.w)
+	}
+	eachWallet(t, run)
+	t.Run(wallettest.AlipayPlus, func(t *testing.T) {
+		t.Parallel()
+		run(t, newPlusTill(t))
 	})
 }
 
