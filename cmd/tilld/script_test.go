@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/tilld/tilld/agent/wallet/wallettest"
 )
 
-// The scripts find good.toml, a configuration without mistakes, in their folder, and the
-// shop's authority in ca.
+// The scripts find good.toml, a configuration without mistakes, in their folder, the shop's
+// authority in ca, and in $WALLETS the names of the table of wallets as a hint lists them.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -26,6 +27,11 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			var names []string
+			for _, w := range wallets() {
+				names = append(names, strconv.Quote(w.Name))
+			}
+			e.Setenv("WALLETS", strings.Join(names, ", "))
 			writeShop(t, e.WorkDir)
 			text := shopText(e.WorkDir, 1, contracts)
 			// The folders of scripts have long names, and a socket must not.
