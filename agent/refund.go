@@ -252,7 +252,7 @@ func (t *Till) mayRefund(pm *payment, asked sale.Asked, amount *sale.Amount) (re
 	case len(p.Refunds) >= sale.MaxRefunds:
 		return refuse(sale.EndNotAllowed, "this payment has %d refunds already: give the rest back at the wallet", len(p.Refunds))
 	}
-	if ending, why := t.refunderOf(a); ending != sale.Undecided {
+	if ending, why := t.refunderOf(a, asked.SaleID); ending != sale.Undecided {
 		return sale.Refund{}, ending, why
 	}
 	if ending, why := t.refundStanding(); ending != sale.Undecided {
@@ -266,12 +266,15 @@ func (t *Till) mayRefund(pm *payment, asked sale.Asked, amount *sale.Amount) (re
 	return ref, sale.Undecided, ""
 }
 
-// refunderOf says why the contract of an attempt cannot give a part back. The caller holds
+// refunderOf says why the contract of an attempt cannot give a part back for a point of sale. The caller holds
 // mu.
-func (t *Till) refunderOf(a *sale.Attempt) (sale.Ending, string) {
+func (t *Till) refunderOf(a *sale.Attempt, saleID string) (sale.Ending, string) {
 	c := t.contracts[a.Contract.Slot]
 	if c == nil || !samePlace(c.Ref, a.Contract) {
 		return sale.EndNotAllowed, "the contract of this payment is not configured any more"
+	}
+	if !t.sellsFor(c, saleID) {
+		return sale.EndNotAllowed, "this point of sale does not sell for the merchant of this payment"
 	}
 	if _, ok := c.Wallet.(Refunder); !ok {
 		return sale.EndNotAllowed, "this wallet gives no part back: reverse the whole payment"

@@ -213,6 +213,60 @@ func TestRefundSlow(t *testing.T) {
 	})
 }
 
+func TestSettleRefund(t *testing.T) {
+	abnormal := func(d *desk) func(g *given) (sale.RefundAnswer, bool) {
+		return func(g *given) (sale.RefundAnswer, bool) {
+			d.wechat.set(func() { d.wechat.give(g); g.state = sale.RefOutAbnormal })
+			return d.wechat.refundAnswer(g, sale.RefOutAbnormal), true
+		}
+	}
+	for given, ending := range map[bool]sale.Ending{true: sale.EndRefunded, false: sale.EndDeclined} {
+		bubble(t, "what the wallet cannot finish: "+string(ending), func(t *testing.T, d *desk) {
+			p := d.paid("1", "A", d.wechatCode())
+			d.wechat.giving.onRefund = abnormal(d)
+			reply := d.refund("2", "R1", p.ID, 30)
+			id := d.wantRefundState(p.ID, sale.RefundAbnormal).Refunds[0].ID
+			if err := d.till.SettleRefund(t.Context(), id, given); err != nil {
+				t.Fatal(err)
+			}
+			d.want(reply, ending, moment)
+			d.wantCause("refund", false)
+			if err := d.till.SettleRefund(t.Context(), id, given); err == nil {
+				t.Error("settled twice")
+			}
+			time.Sleep(time.Hour) // the owner looks again
+			rec := d.recorded(p.ID)
+			if want := map[bool]int64{true: 30}[given]; rec.Refunded != want || rec.Open() {
+				t.Errorf("given back %d, open %t", rec.Refunded, rec.Open())
+			}
+			d.wechat.giving.onRefund = nil
+			d.want(d.refund("3", "R2", p.ID, 10), sale.EndRefunded, moment)
+		})
+	}
+	bubble(t, "what was promised and made good in another way", func(t *testing.T, d *desk) {
+		p := d.paid("1", "A", d.wechatCode())
+		d.wechat.set(func() { d.wechat.giving.slow = true })
+		r := d.want(d.refund("2", "R1", p.ID, 30), sale.EndRefunded, 20*time.Second)
+		if err := d.till.SettleRefund(t.Context(), r.Refund.ID, true); err == nil {
+			t.Error("settled what the wallet works on")
+		}
+		d.wechat.finish(sale.RefOutRefused)
+		time.Sleep(2 * time.Minute)
+		if err := d.till.SettleRefund(t.Context(), r.Refund.ID, true); err != nil {
+			t.Fatal(err)
+		}
+		d.wantCause("refund", false)
+		if rec := d.recorded(p.ID); rec.Open() || rec.Refunded != 0 {
+			t.Errorf("%+v", rec)
+		}
+	})
+	bubble(t, "nothing on record", func(t *testing.T, d *desk) {
+		if err := d.till.SettleRefund(t.Context(), "nothing", true); err == nil {
+			t.Error("settled nothing")
+		}
+	})
+}
+
 func (d *desk) wantRefundState(payment string, want sale.RefundState) sale.Payment {
 	d.t.Helper()
 	synctest.Wait()

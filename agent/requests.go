@@ -537,7 +537,7 @@ func (t *Till) admitReverse(r ReverseRequest) *entry {
 	t.byKey[k] = e
 	pm := t.onRecord(r.Payment)
 	if t.reversesByRefund(pm, r) {
-		t.admitRefundOf(e, pm, RefundRequest{Asked: r.Asked, Payment: r.Payment, Amount: r.Amount, Major: r.Major})
+		t.admitRefundOf(e, pm, RefundRequest(r))
 		return e
 	}
 	ending, why := t.mayReverse(pm, r)

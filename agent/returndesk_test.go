@@ -208,6 +208,17 @@ func TestReturnDesk(t *testing.T) {
 		d.wantStatus(asked("2", "").Key(), agent.StatusNotFound)
 		d.want(d.refund("2", "R1", "", 30), sale.EndAborted, moment)
 	})
+	bubble(t, "a shop's point of sale does not look into another shop's contract", func(t *testing.T, d *desk) {
+		d.adjust = func(o *agent.Options) {
+			o.Contracts[0].SaleIDs, o.Contracts[1].SaleIDs = []string{"POS-9"}, []string{"POS-1"}
+		}
+		d.restart()
+		d.want(d.refund("2", "R1", d.wechat.foreign(500), 30), sale.EndNotFound, 5*time.Second)
+		if len(d.wechat.giving.finds) != 0 {
+			t.Error("the other shop's wallet was asked")
+		}
+		d.want(d.refund("3", "R2", d.alipay.foreign(500), 30), sale.EndRefunded, 5*time.Second)
+	})
 	bubble(t, "a lost batch never undoes an order of another till", func(t *testing.T, d *desk) {
 		order := d.wechat.foreign(500)
 		d.want(d.refund("2", "R1", order, 200), sale.EndRefunded, moment)

@@ -174,6 +174,20 @@ func TestPublicClient(t *testing.T) {
 			t.Errorf("status of no payment: %+v", r)
 		}
 
+		original := paid.PaymentResponse.POIData.POITransactionID.TransactionID
+		f.send(js{"do": "refund", "id": id("12"), "basket": id("R1"), "amount": 0.1, "transaction": original})
+		if r := f.next(id("12")).Answer.SaleToPOIResponse.PaymentResponse; r.Response.Result != "Success" ||
+			r.PaymentResult.AmountsResp.AuthorizedAmount != "0.1" || !strings.Contains(r.Response.AdditionalResponse, "refundState=REFUNDED") {
+			t.Errorf("refund of a part: %+v", r)
+		}
+		f.send(js{"do": "refund", "id": id("13"), "basket": id("R2"), "amount": 0.3, "transaction": original})
+		if r := f.next(id("13")).Answer.SaleToPOIResponse.PaymentResponse.Response; r.ErrorCondition != "NotAllowed" {
+			t.Errorf("refund of more than is left: %+v", r)
+		}
+		f.send(js{"do": "reverse", "id": id("14"), "transaction": original, "amount": 0.1})
+		if r := f.next(id("14")).Answer.SaleToPOIResponse.ReversalResponse.Response; r.Result != "Success" {
+			t.Errorf("reversal of a part: %+v", r)
+		}
 		f.send(js{"do": "reverse", "id": id("6"), "transaction": paid.PaymentResponse.POIData.POITransactionID.TransactionID})
 		if r := f.next(id("6")).Answer.SaleToPOIResponse.ReversalResponse.Response; r.Result != "Success" {
 			t.Errorf("reversal: %+v", r)

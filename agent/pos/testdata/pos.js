@@ -46,6 +46,18 @@ const make = {
     ReversalRequest: {
       OriginalPOITransaction: { POITransactionID: { TransactionID: s.transaction, TimeStamp: stamp } },
       ReversalReason: 'MerchantCancel',
+      ...(s.amount ? { ReversedAmount: s.amount } : {}),
+    },
+  }),
+  refund: (s) => ({
+    MessageHeader: header('Payment', s.id),
+    PaymentRequest: {
+      SaleData: { SaleTransactionID: { TransactionID: s.basket, TimeStamp: stamp } },
+      PaymentTransaction: {
+        AmountsReq: { Currency: 'CNY', RequestedAmount: s.amount },
+        ...(s.transaction ? { OriginalPOITransaction: { POITransactionID: { TransactionID: s.transaction, TimeStamp: stamp } } } : {}),
+      },
+      PaymentData: { PaymentType: 'Refund' },
     },
   }),
   diagnose: (s) => ({ MessageHeader: header('Diagnosis', s.id), DiagnosisRequest: { HostDiagnosisFlag: true } }),

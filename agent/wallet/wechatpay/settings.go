@@ -16,7 +16,7 @@ const Name = "wechatpay"
 func Schemes() []string { return []string{"wechatpay"} }
 
 // Clock is WeChat Pay's table of times: first query after 5 s, then every 5 s until 45 s;
-// no reverse before 15 s; reverse for 7 days.
+// no reverse before 15 s; reverse for 7 days; refunds for one year.
 func Clock() sale.Clock {
 	return sale.Clock{
 		Answer:        10 * time.Second,
@@ -33,6 +33,7 @@ func Clock() sale.Clock {
 		RetrySlow:     15 * time.Minute,
 		Window:        7 * 24 * time.Hour,
 		WindowMargin:  time.Hour,
+		RefundWindow:  365 * 24 * time.Hour,
 	}
 }
 
