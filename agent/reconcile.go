@@ -165,7 +165,8 @@ func (t *Till) eachOrder(c *Contract, f func(bill.Ours) error) error {
 			if !same(a.Contract) {
 				continue
 			}
-			o := bill.Ours{Order: a.ID, Amount: a.Amount, State: a.State, Why: a.Why, WasPaid: a.WasPaid, At: a.SentAt}
+			o := bill.Ours{Order: a.ID, Amount: a.Amount, State: a.State, Why: a.Why, WasPaid: a.WasPaid,
+				Asked: a.ReverseAsked, At: a.SentAt, Until: a.SentAt.Add(c.Clock.Window)}
 			if a == p.Current() {
 				o.Undo, o.Refunded, o.Refunding = p.Intent == sale.Undo && !p.Kept, p.Refunded, p.OpenRefund() != nil
 			}

@@ -252,3 +252,25 @@ func TestReconcileContract(t *testing.T) {
 		}
 	})
 }
+
+// An undone payment of which no reverse was ever sent: the wallet was out of reach the whole time.
+func TestReconcileUndoneUnasked(t *testing.T) {
+	bubble(t, "charged, and kept until somebody asks for the money", func(t *testing.T, d *desk) {
+		b := withBills(d)
+		p := unheard(d)
+		at := p.Current().SentAt
+		if p.Current().ReverseAsked {
+			t.Fatal("a reverse was sent")
+		}
+		d.heard(d.abort(asked("1", "A").Key()), time.Minute)
+		b.add(p.Current().ID, bill.Payment, 100, at)
+		if r := d.reconcile(bill.DayOf(at)); len(r.Settled) != 1 || !r.Settled[0].Paid {
+			t.Errorf("%+v", r)
+		}
+		d.restart()
+		time.Sleep(time.Hour)
+		if p = d.wantState(p.ID, sale.Paid); p.Intent != sale.Undo || !p.Kept || d.alipay.reverses != 0 {
+			t.Errorf("%s, kept %t, %d reverses", p.Intent, p.Kept, d.alipay.reverses)
+		}
+	})
+}

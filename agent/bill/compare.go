@@ -17,6 +17,8 @@ type Ours struct {
 	Why       sale.Event // that made the state; empty where it is not known any more
 	Undo      bool       // it was to be given back, and nobody decided that it stays paid
 	WasPaid   bool       // the wallet said once that it was paid
+	Asked     bool       // a reverse was sent, whatever became of it
+	Until     time.Time  // when the last reverse can have been sent; zero where it is not known
 	Refunding bool       // a refund is under way
 	Refunded  int64      // given back after it was paid, in minor units
 	At        time.Time  // when it was sent

@@ -217,8 +217,12 @@ func TestCompare(t *testing.T) {
 			})
 			l.there(a, bill.Reversal, 1000)
 		}, []string{"decided paid=false"}},
-		"manual and to be undone, paid": {func(l *ledger) { l.here(a, sale.Manual, undo); l.there(a, bill.Payment, 1000) }, []string{"undecided 2 10.00"}},
-		"manual, another sum":           {func(l *ledger) { l.here(a, sale.Manual, window); l.there(a, bill.Payment, 999) }, []string{"undecided 2 9.99"}},
+		"manual and to be undone, paid": {func(l *ledger) { l.here(a, sale.Manual, undo); l.there(a, bill.Payment, 1000) }, []string{"decided paid=true"}},
+		"manual, a reverse was sent, paid": {func(l *ledger) {
+			l.here(a, sale.Manual, func(o *bill.Ours) { undo(o); o.Asked = true })
+			l.there(a, bill.Payment, 1000)
+		}, []string{"undecided 2 10.00"}},
+		"manual, another sum": {func(l *ledger) { l.here(a, sale.Manual, window); l.there(a, bill.Payment, 999) }, []string{"undecided 2 9.99"}},
 		"manual, a part given back": {func(l *ledger) {
 			l.here(a, sale.Manual, window)
 			l.there(a, bill.Payment, 1000)

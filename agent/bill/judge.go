@@ -105,8 +105,10 @@ func (j *judge) manual(order string, t *tally) {
 		leave("the wallet charged another sum than the till asked for")
 	case t.paid > 0 && t.back > 0:
 		leave("a part of it was given back")
+	case t.paid > 0 && o.Undo && o.Asked:
+		leave("it was charged, and a reverse was sent that nobody answered: its return may be in the bill of a later day" + upTo(o.Until) + ". If none has it, settle it as paid and give the money back: tilld refund")
 	case t.paid > 0 && o.Undo:
-		leave("it was charged and was to be taken back; if the bills of the days after it have no return, settle it as paid and give the money back: tilld refund")
+		decide(true, "the bill has it paid; it was to be taken back, and no reverse was ever sent")
 	case t.paid > 0:
 		decide(true, "the bill has it paid")
 	case t.back > 0 && t.back >= o.Amount.Minor:
@@ -128,6 +130,13 @@ func (j *judge) manual(order string, t *tally) {
 	default:
 		decide(false, "the bill of its whole day does not have it")
 	}
+}
+
+func upTo(until time.Time) string {
+	if until.IsZero() {
+		return ""
+	}
+	return ", up to " + DayOf(until).String()
 }
 
 // within reports whether an order must be in the day's bill if it was paid.

@@ -156,6 +156,7 @@ func (a *Attempt) Move(to State, why Event, intent Intent) error {
 	}
 	a.State, a.Why = to, why
 	a.WasPaid = a.WasPaid || to == Paid
+	a.ReverseAsked = a.ReverseAsked || to == Reversing
 	return nil
 }
 
