@@ -1,9 +1,10 @@
-// Package wallettest plays the three wallets: TLS servers that speak their real wire formats,
+// Package wallettest plays the wallets: TLS servers that speak their real wire formats,
 // verify our signatures and every rule about fields, sign their answers, keep a ledger, and
 // misbehave on demand.
 //
-// A [World] holds all three. [World.Contracts] gives what a configuration needs to talk to
-// them, [World.Write] the same as files; [World.NewCode] is what a customer's phone shows;
+// A [World] holds three, and those of [Further] that it is asked for. [World.Contracts] gives
+// what a configuration needs to talk to them, [World.Write] the same as files;
+// [World.NewCode] is what a customer's phone shows;
 // [World.Ledger] is the truth that everything else is compared with. [World.Inject] plants a
 // [Fault]. A request that breaks a rule is refused, and the rule is on record in
 // [World.Violations].

@@ -45,6 +45,7 @@ const (
 type house struct {
 	w       *World
 	name    string
+	part    part
 	address string // "" before the first listen
 	dialect dialect
 
@@ -64,24 +65,14 @@ type house struct {
 }
 
 func newHouse(w *World, name string, keys pairOf) (*house, error) {
-	h := &house{w: w, name: name, orders: map[string]*Entry{}, codes: map[string]string{},
-		issued: map[string]time.Time{}, seen: map[string]time.Time{}}
-	var err error
-	dialects := map[string]func() (dialect, error){
-		WeChatPay:  func() (dialect, error) { return newWechat(w, keys) },
-		Alipay:     func() (dialect, error) { return newAlipay(w, keys) },
-		Aggregator: func() (dialect, error) { return newLakala(keys) },
-		AlipayPlus: func() (dialect, error) { return newAliplus(keys) },
-		UnionPay:   func() (dialect, error) { return newUnionpay(keys) },
-
-		WeChatPayV2: func() (dialect, error) { return newWechat2(w, keys) },
-	}
-	speak := dialects[name]
-	if speak == nil {
+	p, ok := partOf(name)
+	if !ok {
 		return nil, fmt.Errorf("make %s: nobody speaks for it", name)
 	}
-	h.dialect, err = speak()
-	if err != nil {
+	h := &house{w: w, name: name, part: p, orders: map[string]*Entry{}, codes: map[string]string{},
+		issued: map[string]time.Time{}, seen: map[string]time.Time{}}
+	var err error
+	if h.dialect, err = p.speak(w, keys); err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, err)
 	}
 	h.address = w.o.Listen[name]

@@ -31,33 +31,19 @@ type pairOf struct {
 
 var loadKeys = sync.OnceValues(func() (map[string]pairOf, error) {
 	pairs := map[string]pairOf{}
-	for _, wallet := range append(Wallets(), Further()...) {
-		merchant, text, err := loadKey(keysOf(wallet) + "-merchant")
+	for _, p := range parts() {
+		merchant, text, err := loadKey(p.keys + "-merchant")
 		if err != nil {
 			return nil, err
 		}
-		platform, _, err := loadKey(keysOf(wallet) + "-platform")
+		platform, _, err := loadKey(p.keys + "-platform")
 		if err != nil {
 			return nil, err
 		}
-		pairs[wallet] = pairOf{merchant, platform, text}
+		pairs[p.name] = pairOf{merchant, platform, text}
 	}
 	return pairs, nil
 })
-
-// keysOf names the files of a wallet's keys. The further ones share those of another: they
-// are simulated, and a key costs time to make.
-func keysOf(wallet string) string {
-	switch wallet {
-	case WeChatPayV2:
-		return WeChatPay
-	case AlipayPlus:
-		return Alipay
-	case Aggregator:
-		return UnionPay
-	}
-	return wallet
-}
 
 func loadKey(name string) (*rsa.PrivateKey, []byte, error) {
 	text, err := keyFiles.ReadFile("keys/" + name + ".pem")

@@ -16,23 +16,6 @@ import (
 	"github.com/tilld/tilld/agent/sale"
 )
 
-// Names of the wallets, as in a configuration.
-const (
-	WeChatPay = "wechatpay"
-	Alipay    = "alipay"
-	UnionPay  = "unionpay"
-
-	WeChatPayV2 = "wechatpay-v2"
-	AlipayPlus  = "alipayplus"
-	Aggregator  = "lakala"
-)
-
-// Wallets lists those that every world has, in a fixed order.
-func Wallets() []string { return []string{WeChatPay, Alipay, UnionPay} }
-
-// Further lists those that a world has when Options.Also names them.
-func Further() []string { return []string{WeChatPayV2, AlipayPlus, Aggregator} }
-
 // Options of NewWorld. The zero value serves tests.
 type Options struct {
 	// Listen gives the address of a wallet's server; missing ones get "127.0.0.1:0".
@@ -255,19 +238,12 @@ func (w *World) NewCode(wallet string) string {
 	if h == nil {
 		return ""
 	}
-	code := codePrefix[wallet] + digits(codeLen[wallet]-len(codePrefix[wallet]))
+	code := h.part.prefix + digits(h.part.digits-len(h.part.prefix))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.issued[code] = time.Now()
 	return code
 }
-
-// Prefixes that nothing else has: 10 is no Chinese province, so no citizen's number begins
-// with it; 28 and 62 are what most phones show.
-var (
-	codePrefix = map[string]string{Aggregator: "01", WeChatPay: "10", WeChatPayV2: "10", Alipay: "28", UnionPay: "62", AlipayPlus: "281010"}
-	codeLen    = map[string]int{Aggregator: 19, WeChatPay: 18, WeChatPayV2: 18, Alipay: 18, UnionPay: 19, AlipayPlus: 24}
-)
 
 func digits(n int) string {
 	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
