@@ -187,10 +187,10 @@ func noViolations(t *testing.T, w *wallettest.World) {
 
 // eachWallet runs a subtest per wallet, each in a world of its own.
 func eachWallet(t *testing.T, f func(t *testing.T, l *till)) {
-	for _, name := range wallettest.Wallets() {
+	for _, name := range append(wallettest.Wallets(), wallettest.WeChatPayV2) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, wallettest.Options{})
+			w := newWorld(t, wallettest.Options{Also: []string{wallettest.WeChatPayV2}})
 			f(t, newTill(t, w, name, "", nil))
 		})
 	}
