@@ -164,7 +164,7 @@ func (d *wechat) authorize(p *problems, r *http.Request, body []byte) {
 		auth[kv[1]] = kv[2]
 	}
 	p.check(auth["mchid"] == d.merchant, "authorization of another merchant")
-	p.check(strings.EqualFold(auth["serial_no"], d.our), "authorization with another key")
+	p.check(auth["serial_no"] == d.our, "authorization with another key")
 	seconds, err := strconv.ParseInt(auth["timestamp"], 10, 64)
 	p.check(err == nil && time.Since(time.Unix(seconds, 0)).Abs() < 5*time.Minute, "timestamp is off by five minutes or more")
 	message := r.Method + "\n" + r.URL.RequestURI() + "\n" + auth["timestamp"] + "\n" + auth["nonce_str"] + "\n" + string(body) + "\n"
