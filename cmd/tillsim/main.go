@@ -7,6 +7,7 @@
 //	tillsim chaos     random sales, tilld killed at every named point
 //	tillsim compare   recompute from two files whether anybody was told something untrue
 //	tillsim wallets   the wallets alone
+//	tillsim bill      a wallet's bill, right or wrong in a named way
 //	tillsim scanner   the scanner alone: lines from standard input
 package main
 
@@ -34,6 +35,7 @@ type cli struct {
 	Chaos   chaosCmd   `cmd:"" help:"Random sales, a kill at a named point in each; then compare both sides."`
 	Compare compareCmd `cmd:"" help:"Recompute from two files whether what the points of sale were told is what the wallets hold."`
 	Wallets walletsCmd `cmd:"" help:"The simulated wallets alone."`
+	Bill    billCmd    `cmd:"" help:"Write a wallet's bill to standard output, right or wrong in a named way."`
 	Scanner scannerCmd `cmd:"" help:"A simulated scanner alone: each line of standard input is one scan."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -89,7 +89,7 @@ func (c walletsCmd) Run(ctx context.Context, s streams) error {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return fmt.Errorf("make a directory: %w", err)
 	}
-	world, err := wallettest.NewWorld(wallettest.Options{ClockScale: c.Scale})
+	world, err := wallettest.NewWorld(wallettest.Options{ClockScale: c.Scale, BillsAtOnce: true})
 	if err != nil {
 		return err
 	}

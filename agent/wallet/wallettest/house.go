@@ -75,6 +75,7 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 	if h.dialect, err = p.speak(w, keys); err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, err)
 	}
+	h.bills.closed = w.o.BillsAtOnce
 	h.address = w.o.Listen[name]
 	if h.address == "" {
 		h.address = "127.0.0.1:0"

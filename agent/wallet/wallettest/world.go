@@ -26,6 +26,8 @@ type Options struct {
 	// ClockScale divides the wallets' own times (life of a code, ...), as sale.Clock.Scaled
 	// does. Zero means 1.
 	ClockScale int
+	// BillsAtOnce gives the bill of today at once, and not only at ten o'clock on the next day.
+	BillsAtOnce bool
 	// Also names wallets of Further that this world has too.
 	Also []string
 	// SubMerchant makes the contracts with WeChat Pay and Alipay those of a service provider.

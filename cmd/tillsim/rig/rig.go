@@ -92,7 +92,7 @@ func (r *Rig) build(ctx context.Context) (err error) {
 	if err := makeFolder(r.o.Dir); err != nil {
 		return err
 	}
-	if r.World, err = wallettest.NewWorld(wallettest.Options{ClockScale: r.o.Scale}); err != nil {
+	if r.World, err = wallettest.NewWorld(wallettest.Options{ClockScale: r.o.Scale, BillsAtOnce: true}); err != nil {
 		return err
 	}
 	if r.pty, err = driverstest.OpenPty(r.path("scanner")); err != nil {
