@@ -164,8 +164,13 @@ func seeOffer(t *testing.T, b *browser.Browser) {
 			till := newStage()
 			url, _ := serve(t, Options{Till: till, Test: true, Language: "zh", Beat: 10 * time.Second})
 			p := b.Open(t, url, size[0], size[1])
-			till.show(agent.Screen{Kind: agent.ScreenPay, Amount: "1234.50", Currency: "CNY", Code: someCode, CodeEnds: time.Now().Add(89500 * time.Millisecond)})
-			p.Until(`document.body.hasAttribute("data-code") && document.getElementById("left").textContent.includes("8")`)
+			till.show(agent.Screen{Kind: agent.ScreenPay, Amount: "1234.50", Currency: "CNY", Code: someCode, CodeEnds: time.Now().Add(100 * time.Second)})
+			p.Until(`document.body.hasAttribute("data-code") && document.getElementById("left").textContent !== ""`)
+			var left string
+			p.Eval(`document.getElementById("left").textContent`, &left)
+			if n, _ := strconv.Atoi(strings.Trim(left, "剩余秒 ")); n < 1 || n > 100 {
+				t.Errorf("the page says %q", left)
+			}
 			shot, err := png.Decode(bytes.NewReader(p.Screenshot()))
 			if err != nil {
 				t.Fatal(err)
@@ -182,7 +187,7 @@ func seeOffer(t *testing.T, b *browser.Browser) {
 				t.Error(strings.Join(bad, "\n"))
 			}
 			keep(t, p, fmt.Sprintf("offer-%d", size[0]))
-			p.Until(`document.getElementById("left").textContent.includes("87")`) // it counts down
+			p.Until(fmt.Sprintf(`document.getElementById("left").textContent !== %q`, left)) // it counts down
 			till.show(agent.Screen{Kind: agent.ScreenClosing})
 			p.Until(`document.body.dataset.kind === "closing" && !document.getElementById("code").checkVisibility() && !document.querySelector("#code path").hasAttribute("d")`)
 		})
