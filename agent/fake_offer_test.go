@@ -27,7 +27,7 @@ func (w *wallet) Offer(_ context.Context, a sale.Attempt) (sale.Offer, error) {
 			return made, nil
 		}
 	}
-	o.exists, o.ends = true, time.Now().Add(a.OfferLife)
+	o.exists, o.ends = !w.lazy, time.Now().Add(a.OfferLife)
 	return w.offered(o), nil
 }
 
@@ -55,7 +55,10 @@ func (w *wallet) Close(_ context.Context, a sale.Attempt) (sale.Answer, error) {
 			return ans, nil
 		}
 	}
-	if o.charged > 0 {
+	switch {
+	case w.lazy && !o.exists:
+		return w.answer(o, sale.OutNotFound), nil
+	case o.charged > 0:
 		return w.answer(o, sale.OutPaid), nil
 	}
 	o.closed = true
@@ -72,9 +75,14 @@ func (w *wallet) scanned(code string) bool {
 
 // pay is a customer's payment of an offered order. The caller holds mu.
 func (w *wallet) pay(o *order) bool {
-	if o == nil || !o.exists || o.closed || o.charged > 0 || !time.Now().Before(o.ends) {
+	if o == nil || !o.payable() {
 		return false
 	}
-	o.charged = o.amount.Minor
+	o.exists, o.charged = true, o.amount.Minor
 	return true
+}
+
+// payable reports whether an offered order can be paid now.
+func (o *order) payable() bool {
+	return !o.ends.IsZero() && !o.closed && o.charged == 0 && time.Now().Before(o.ends)
 }

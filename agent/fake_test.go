@@ -202,6 +202,7 @@ type wallet struct {
 	closes   []time.Time
 	down     bool // not reachable: nothing is sent
 	lost     bool // packets vanish: everything takes its whole time
+	lazy     bool // an offered order exists once its code is scanned, and cannot be closed before
 
 	onWarm    func()
 	onPay     func(o *order) (sale.Answer, bool) // false: go on normally
@@ -329,6 +330,9 @@ func (w *wallet) Reverse(_ context.Context, a sale.Attempt) (sale.Answer, error)
 		}
 	}
 	w.reverses++
+	if w.lazy && !o.exists && !o.ends.IsZero() {
+		return w.answer(o, sale.OutAccepted), nil
+	}
 	o.closed, o.refunded = true, o.charged
 	return w.answer(o, sale.OutAccepted), nil
 }

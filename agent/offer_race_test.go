@@ -323,6 +323,56 @@ func TestOfferOdd(t *testing.T) {
 	})
 }
 
+// TestOfferUnborn: a wallet that makes the order when somebody scans the code can close
+// nothing before. Then only time proves that nothing was paid.
+func TestOfferUnborn(t *testing.T) {
+	unborn := func(name string, f func(*testing.T, *desk)) {
+		offeringWith(t, name, func(o *agent.Options) { o.CodeWait = 10 * time.Minute }, func(t *testing.T, d *desk) {
+			d.wechat.lazy = true
+			f(t, d)
+		})
+	}
+	unborn("aborted: told when life and delay are over", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		d.offer()
+		d.heard(d.abort(asked("1", "").Key()), time.Second)
+		d.quiet(reply, 150*time.Second-time.Millisecond)
+		d.want(reply, sale.EndAborted, time.Second)
+	})
+	unborn("aborted, and somebody pays the photo of the code: given back soon, with an alarm", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		code := d.offer()
+		d.heard(d.abort(asked("1", "").Key()), time.Second)
+		d.quiet(reply, 30*time.Second)
+		d.scanOffered(code)
+		d.want(reply, sale.EndAborted, 20*time.Second)
+		d.wantNet(d.wechat, 0)
+		d.wantAlarm("late-payment")
+	})
+	unborn("the customer's own code is not sent beside it", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		d.offer()
+		d.mustScan(d.wechatCode())
+		d.quiet(reply, 150*time.Second)
+		if len(d.wechat.pays) != 0 {
+			t.Fatal("two codes could be paid")
+		}
+		d.wantScreen(agent.ScreenFresh, "offer-stays")
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+		d.wantNet(d.wechat, 100)
+	})
+	unborn("scanned before it was taken away, and paid after: paid", func(t *testing.T, d *desk) {
+		reply := d.ask("1", "A", 100)
+		code := d.offer()
+		d.mustScan(d.wechatCode())
+		time.Sleep(12 * time.Second)
+		d.scanOffered(code)
+		d.want(reply, sale.EndPaid, 6*time.Second)
+		d.wantNet(d.wechat, 100)
+	})
+}
+
 // crashAt stops the till at a moment and starts it again on what was durable then.
 func (d *desk) crashAt(moment func()) {
 	d.t.Helper()

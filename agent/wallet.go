@@ -49,7 +49,9 @@ type Offerer interface {
 	// code. It is called once for one attempt. Outcome OutAccepted with a Code is success.
 	Offer(ctx context.Context, a sale.Attempt) (sale.Offer, error)
 	// Close closes the order if it is unpaid, and never gives money back. It may be repeated.
-	// An order that turns out paid is no error: the next query says so.
+	// An order that turns out paid is no error: the next query says so. A wallet that makes
+	// the order only when the code is scanned closes nothing before: the till then waits until
+	// the code's life and the network's delay are over.
 	Close(ctx context.Context, a sale.Attempt) (sale.Answer, error)
 }
 

@@ -60,9 +60,20 @@ func (u *Pursuit) nextClosing(c Clock, now time.Time) Step {
 		return Step{Do: DoQuery}
 	}
 	if u.Word == EvNotFound {
-		return at(now, u.From.Add(c.Quiet()), DoQuery)
+		return at(now, u.unborn(c), DoQuery)
 	}
 	return at(now, u.LastReverse.Add(c.QueryEvery), DoClose)
+}
+
+// unborn is when to ask again about an offered order that its wallet does not know. Some make
+// it only when somebody scans the code (Alipay), and cannot close it before: whoever scanned
+// it at the last moment is not to wait until the quiet time is over.
+func (u *Pursuit) unborn(c Clock) time.Time {
+	quiet := u.From.Add(c.Quiet())
+	if next := u.LastQuery.Add(c.QueryEvery); next.Before(quiet) {
+		return next
+	}
+	return quiet
 }
 
 // Begin adds a new attempt; what a start-up rebuilds is all that is added otherwise. It fails

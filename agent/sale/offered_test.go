@@ -34,7 +34,8 @@ func TestOfferedTimes(t *testing.T) {
 		{"an accepted close is proven by a query", closed(Pursuit{Away: after(90)}), Offered, Keep, 91, DoQuery, 0},
 		{"a lost close: ask", Pursuit{Away: after(20), LastReverse: after(21), Failures: 1}, Offered, Keep, 21, DoQuery, 0},
 		{"a close that did not take is repeated", closed(Pursuit{Away: after(90), LastQuery: after(92), Word: EvPaying, Said: after(92)}), Offered, Keep, 93, DoWait, 96},
-		{"not found proves nothing before the quiet time: asked on the deadline", closed(Pursuit{Away: after(90), LastQuery: after(92), Word: EvNotFound, Said: after(92)}), Offered, Keep, 93, DoWait, 100},
+		{"not found proves nothing before the quiet time: asked again", closed(Pursuit{Away: after(90), LastQuery: after(92), Word: EvNotFound, Said: after(92)}), Offered, Keep, 93, DoWait, 97},
+		{"and on the deadline", closed(Pursuit{Away: after(90), LastQuery: after(97), Word: EvNotFound, Said: after(97)}), Offered, Keep, 98, DoWait, 100},
 		{"the deadline asks", closed(Pursuit{Away: after(90), LastQuery: after(92), Word: EvNotFound, Said: after(92)}), Offered, Keep, 100, DoQuery, 0},
 		{"unpaid after the deadline turns", closed(Pursuit{Away: after(90), LastQuery: after(101), Word: EvPaying, Said: after(100)}), Offered, Keep, 101, DoTurn, 0},
 		{"silence never turns", Pursuit{Away: after(90), LastReverse: after(3001), LastQuery: after(3001), Failures: 9, Jitter: 1}, Offered, Keep, 3002, DoWait, -1},
@@ -44,7 +45,8 @@ func TestOfferedTimes(t *testing.T) {
 		{"reversing: unpaid before the quiet time is repeated", closed(Pursuit{LastQuery: after(148), Word: EvPaying, Said: after(148)}), Reversing, Undo, 149, DoReverse, 0},
 		{"reversing: asked in the quiet time, read after it", closed(Pursuit{LastQuery: after(151), Word: EvPaying, Said: after(149)}), Reversing, Undo, 151, DoReverse, 0},
 		{"reversing: unpaid after life and delay is proof", closed(Pursuit{LastQuery: after(151), Word: EvPaying, Said: after(150)}), Reversing, Undo, 151, DoProve, 0},
-		{"reversing: not found waits for the longer life", closed(Pursuit{LastQuery: after(121), Word: EvNotFound, Said: after(121)}), Reversing, Undo, 121, DoWait, 150},
+		{"reversing: not found asks now and then", closed(Pursuit{LastQuery: after(121), Word: EvNotFound, Said: after(121)}), Reversing, Undo, 121, DoWait, 126},
+		{"reversing: and asks when it is over", closed(Pursuit{LastQuery: after(148), Word: EvNotFound, Said: after(148)}), Reversing, Undo, 149, DoWait, 150},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			x.u.From, x.u.Deadline = t0, after(100)

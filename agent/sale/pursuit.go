@@ -264,6 +264,8 @@ func (u *Pursuit) nextReversing(a *Attempt, c Clock, now time.Time) Step {
 	switch {
 	case u.proven(a, c):
 		return Step{Do: DoProve}
+	case u.Word == EvNotFound && !a.WasPaid && a.Offered():
+		return at(now, u.unborn(c), DoQuery)
 	case u.Word == EvNotFound && !a.WasPaid:
 		return at(now, u.From.Add(c.Quiet()), DoQuery)
 	default:

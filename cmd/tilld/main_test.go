@@ -32,11 +32,12 @@ const testSerial = "000158000000000"
 
 // shop is a folder with everything a till needs, wallets to talk to and a scanner.
 type shop struct {
-	t     *testing.T
-	dir   string
-	world *wallettest.World
-	pty   *driverstest.Pty
-	text  string // the configuration
+	t         *testing.T
+	dir       string
+	world     *wallettest.World
+	pty       *driverstest.Pty
+	text      string // the configuration
+	contracts []wallettest.Contract
 }
 
 // newShop makes one for the test environment, with clock tables a hundred times as fast.
@@ -62,6 +63,7 @@ func newShop(t *testing.T) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.contracts = contracts
 	s.text = shopText(dir, 100, contracts)
 	s.write(s.text)
 	return s
@@ -126,8 +128,9 @@ ca_file = %q
 key_id = %q
 key_file = %q
 wallet_keys = [%q]
+offer = %t
 [contract.%s]
-`, i+1, c.Name, c.Wallet, list(c.Schemes), c.Endpoint, c.CAFile, c.KeyID, c.KeyFile, c.WalletKeyFile, c.Wallet)
+`, i+1, c.Name, c.Wallet, list(c.Schemes), c.Endpoint, c.CAFile, c.KeyID, c.KeyFile, c.WalletKeyFile, c.Offers, c.Wallet)
 		for _, k := range sorted(c.Settings) {
 			fmt.Fprintf(&b, "%s = %q\n", k, c.Settings[k])
 		}
