@@ -60,7 +60,7 @@ func (u *Pursuit) nextClosing(c Clock, now time.Time) Step {
 		return Step{Do: DoQuery}
 	}
 	if u.Word == EvNotFound {
-		return at(now, u.unborn(c), DoQuery)
+		return at(now, u.patient(c, now, u.unborn(c)), DoQuery)
 	}
 	return at(now, u.LastReverse.Add(c.QueryEvery), DoClose)
 }

@@ -46,6 +46,8 @@ func TestOfferedTimes(t *testing.T) {
 		{"reversing: asked in the quiet time, read after it", closed(Pursuit{LastQuery: after(151), Word: EvPaying, Said: after(149)}), Reversing, Undo, 151, DoReverse, 0},
 		{"reversing: unpaid after life and delay is proof", closed(Pursuit{LastQuery: after(151), Word: EvPaying, Said: after(150)}), Reversing, Undo, 151, DoProve, 0},
 		{"reversing: not found asks now and then", closed(Pursuit{LastQuery: after(121), Word: EvNotFound, Said: after(121)}), Reversing, Undo, 121, DoWait, 126},
+		{"reversing: an old word and no answer is no reason to hurry", closed(Pursuit{LastQuery: after(160), Word: EvNotFound, Said: after(148), Failures: 9, Jitter: 1}), Reversing, Undo, 161, DoWait, 220},
+		{"closing: nor there", closed(Pursuit{Away: after(90), LastQuery: after(160), Word: EvNotFound, Said: after(92), Failures: 9, Jitter: 1}), Offered, Keep, 161, DoWait, 220},
 		{"reversing: and asks when it is over", closed(Pursuit{LastQuery: after(148), Word: EvNotFound, Said: after(148)}), Reversing, Undo, 149, DoWait, 150},
 	} {
 		t.Run(x.name, func(t *testing.T) {

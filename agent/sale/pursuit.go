@@ -148,6 +148,15 @@ func (u *Pursuit) again(c Clock, now time.Time) time.Time {
 	return u.LastReverse.Add(u.wait(c, now, max(u.Failures, u.Reverses-1)))
 }
 
+// patient is when to ask again what is due at a time: not at once where the last query
+// brought nothing.
+func (u *Pursuit) patient(c Clock, now, due time.Time) time.Time {
+	if next := u.LastQuery.Add(u.backoff(c, now)); u.Failures > 0 && next.After(due) {
+		return next
+	}
+	return due
+}
+
 // wait is the back-off after so many tries.
 func (u *Pursuit) wait(c Clock, now time.Time, tries int) time.Duration {
 	if now.Sub(u.From) > c.RetryFor {
@@ -265,9 +274,9 @@ func (u *Pursuit) nextReversing(a *Attempt, c Clock, now time.Time) Step {
 	case u.proven(a, c):
 		return Step{Do: DoProve}
 	case u.Word == EvNotFound && !a.WasPaid && a.Offered():
-		return at(now, u.unborn(c), DoQuery)
+		return at(now, u.patient(c, now, u.unborn(c)), DoQuery)
 	case u.Word == EvNotFound && !a.WasPaid:
-		return at(now, u.From.Add(c.Quiet()), DoQuery)
+		return at(now, u.patient(c, now, u.From.Add(c.Quiet())), DoQuery)
 	default:
 		// Paid, paying or failed after an accepted reverse, or an order that was paid and is
 		// not known any more: it did not take. Repeat it.
