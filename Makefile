@@ -89,6 +89,10 @@ race: ## the tests under the race detector (needs a C compiler)
 sim: ## simulated shops where everything goes wrong, for a minute of one core (SECONDS=, or SEEDS= and SEED=)
 	$(GO) test ./agent/sim -count=1 -v -timeout 0 -run TestStorm -args $(if $(SEEDS),-seeds $(SEEDS),-seconds $(or $(SECONDS),60)) -seed $(or $(SEED),1)
 
+.PHONY: model
+model: ## check the model of a payment with Spin, and every seeded bug: a table of figures
+	@$(GO) test -count=1 -timeout 30m ./agent/sale/model -run TestModel -figures
+
 .PHONY: repro
 repro: ## build in two folders with two caches and compare the bytes
 	@bash internal/build/repro.sh

@@ -12,6 +12,7 @@ need() { # need PACKAGES COMMAND...: the packages are missing when the command f
 compiles() { echo '#include <stdlib.h>' | gcc -E - ; }
 
 need "gcc libc6-dev" compiles                  # the race detector
+need "spin" command -v spin                     # the model of a payment
 need "nodejs" command -v node                  # an unmodified client of the POS interface
 need "npm" command -v npm
 need "chromium" command -v chromium            # the pages
