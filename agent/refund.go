@@ -108,6 +108,9 @@ func (t *Till) admitRefund(r RefundRequest) *entry {
 		}
 		return e
 	}
+	if len(k.String()) > queue.MaxKey { // its answer could not be kept
+		return &entry{asked: r.Asked, ending: sale.EndBadMessage, why: "SaleID and POIID are too long"}
+	}
 	e := &entry{hash: r.Asked.Hash, asked: r.Asked, at: t.o.Wall().Round(0)}
 	t.byKey[k] = e
 	if r.Payment == "" {

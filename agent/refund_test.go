@@ -2,6 +2,8 @@ package agent_test
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -402,6 +404,31 @@ func TestRefundRefused(t *testing.T) {
 			}
 		})
 	}
+	bubble(t, "what would not fit into the record is not begun", func(t *testing.T, d *desk) {
+		p := d.paid("1", "A", d.wechatCode())
+		r := agent.RefundRequest{Asked: asked("2", "R1"), Payment: p.ID}
+		r.Asked.Echo = bytes.Repeat([]byte("x"), 48<<10)
+		d.want(d.refundAs(r), sale.EndNoSpace, moment)
+		if d.wechat.refundAsks() != 0 {
+			t.Error("asked the wallet")
+		}
+		d.want(d.refund("3", "R1", p.ID, 0), sale.EndRefunded, moment)
+	})
+	bubble(t, "as many parts as an order may have", func(t *testing.T, d *desk) {
+		p := d.paid("1", "A", d.wechatCode())
+		long := strings.Repeat("L", 120)
+		for i := range sale.MaxRefunds {
+			one := cny(1)
+			r := agent.RefundRequest{Asked: asked(fmt.Sprint("s", i), fmt.Sprint(long, i)), Payment: p.ID, Amount: &one}
+			r.Asked.SaleID, r.Asked.TimeStamp, r.Asked.Echo = long, long, bytes.Repeat([]byte("x"), 4<<10)
+			d.want(d.refundAs(r), sale.EndRefunded, moment)
+		}
+		d.want(d.refund("3", "R1", p.ID, 1), sale.EndNotAllowed, moment)
+		d.wantRefunded(d.wechat, p.ID, sale.MaxRefunds)
+		tooLong := agent.RefundRequest{Asked: asked("4", "R2"), Payment: p.ID}
+		tooLong.Asked.SaleID, tooLong.Asked.POIID = long, long
+		d.want(d.refundAs(tooLong), sale.EndBadMessage, moment)
+	})
 	bubble(t, "the clock is not trusted: a known order is given back all the same", func(t *testing.T, d *desk) {
 		p := d.paid("1", "A", d.wechatCode())
 		d.trusted = false

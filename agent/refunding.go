@@ -41,7 +41,7 @@ func (pm *payment) refund(ctx context.Context, op *refundOp) error {
 	t := pm.t
 	err := pm.save(ctx, func(p *sale.Payment) ([]queue.Put, error) {
 		p.Refunds = append(p.Refunds, op.ref)
-		return nil, nil
+		return nil, fitsRecord(p)
 	})
 	if errors.Is(err, queue.ErrSpace) || errors.Is(err, queue.ErrTooLarge) {
 		pm.dropRefund(op, sale.EndNoSpace, "the journal has no room for a new refund")
@@ -53,6 +53,18 @@ func (pm *payment) refund(ctx context.Context, op *refundOp) error {
 	pm.tellOf(op, "asked", "")
 	t.flashRefund(pm, op, Screen{Kind: ScreenRefunding}, refundPatience)
 	return pm.seeThrough(ctx, op, &sale.GivingBack{From: time.Now(), Jitter: pm.t.o.Jitter()})
+}
+
+// refundGrowth is how much a refund's part of the record may still grow, generously.
+const refundGrowth = 4 << 10
+
+// fitsRecord keeps a refund from being begun whose outcome might not fit into the record.
+func fitsRecord(p *sale.Payment) error {
+	put, err := paymentPut(*p)
+	if err == nil && len(put.Value) > queue.MaxValue-refundGrowth {
+		err = queue.ErrTooLarge
+	}
+	return err
 }
 
 // takeUpRefund goes on with a refund found at start-up, under its old id.
@@ -235,33 +247,6 @@ func (t *Till) watchRefund(pm *payment, op *refundOp, g *sale.GivingBack, c *Con
 	}
 }
 
-// refundAlarm asks for a person.
-func (t *Till) refundAlarm(payment string, ref sale.Refund, text string) {
-	t.o.Health.Set(health.Cause{Code: "refund", Subject: ref.ID, Severity: health.Warning,
-		Text: fmt.Sprintf("refund %s of %s: %s", ref.ID, ref.Amount, text), Hint: "tilld queue show " + payment})
-	t.emit(Event{Kind: "alarm", Payment: payment, Order: ref.ID, State: "refund", Amount: ref.Amount.String(), Text: text})
-}
-
-// alarmBroken raises the alarms of refunds that needed a person when the till stopped.
-func (t *Till) alarmBroken() {
-	for _, p := range t.Payments(true) {
-		for _, ref := range p.Refunds {
-			switch {
-			case !ref.Broken():
-			case ref.State == sale.RefundAbnormal:
-				t.refundAlarm(p.ID, ref, abnormalText)
-			default:
-				t.refundAlarm(p.ID, ref, brokenText)
-			}
-		}
-	}
-}
-
-const (
-	abnormalText = "the wallet took it and cannot give it to the customer: finish it by hand on the wallet's merchant page; do not pay it out in cash as well"
-	brokenText   = "the wallet had taken it, the point of sale was told so, and it was not done: give it back again with tilld refund"
-)
-
 // settleRefund makes the move that an answer is worth, and tells it where it decides.
 func (pm *payment) settleRefund(ctx context.Context, op *refundOp, state sale.RefundState, ans sale.RefundAnswer) error {
 	ref := pm.refundNow(op)
@@ -309,17 +294,6 @@ func replaceBroken(p *sale.Payment, done *sale.Refund) {
 		if r := &p.Refunds[i]; r.ID != done.ID && r.Broken() && r.State.Final() && r.Amount.Same(done.Amount) {
 			r.Replaced = true
 			return
-		}
-	}
-}
-
-// clearRefundAlarms takes the alarms down whose cause is over.
-func (t *Till) clearRefundAlarms(pm *payment, op *refundOp) {
-	t.o.Health.Clear("foreign-answer", pm.last().ID)
-	t.o.Health.Clear("refund", op.ref.ID)
-	for _, r := range pm.record().Refunds {
-		if !r.Broken() {
-			t.o.Health.Clear("refund", r.ID)
 		}
 	}
 }

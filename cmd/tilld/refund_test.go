@@ -43,6 +43,46 @@ func TestPartsEndToEnd(t *testing.T) {
 	}
 }
 
+// TestBillOfAnotherTill gives an order back at a till that never saw it: its journal is a new
+// one, as that of another terminal of the shop is.
+func TestBillOfAnotherTill(t *testing.T) {
+	s := newShop(t)
+	r := s.start()
+	orders := map[string]string{}
+	for _, wallet := range []string{"wechatpay", "alipay"} {
+		_, out, errs := s.sell(r, "5.00", func() { s.scan(wallet) })
+		if out.Payment == nil {
+			t.Fatalf("%s\n%s", errs, r.log)
+		}
+		orders[wallet] = out.Payment.Attempts[0].Order
+	}
+	if code := r.stop(); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, r.log)
+	}
+	s.write(strings.Replace(s.text, "/state\"", "/another\"", 1))
+	r = s.start()
+	for wallet, order := range orders {
+		if code, text, _ := s.tilld("queue", "show", order); code == 0 {
+			t.Fatalf("%s: the other till has it on record:\n%s", wallet, text)
+		}
+		code, text, errs := s.refundBill(r, func() { s.scanText("]Q1" + order) }, "--amount", "2.00")
+		if code != 0 || !strings.Contains(text, `"state": "REFUNDED"`) || !strings.Contains(text, `"found": true`) {
+			t.Fatalf("%s: exit %d\n%s%s\n%s", wallet, code, text, errs, r.log)
+		}
+		if code, text, errs := s.tilld("refund", order); code != 0 || !strings.Contains(text, "refunded 3.00 CNY") {
+			t.Errorf("%s: the rest: exit %d\n%s%s", wallet, code, text, errs)
+		}
+	}
+	for _, e := range s.world.Ledger() {
+		if e.ChargedMinor != 500 || e.RefundedMinor != 500 || len(e.Refunds) != 2 {
+			t.Errorf("ledger: %+v", e)
+		}
+	}
+	if code := r.stop(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, r.log)
+	}
+}
+
 // refundBill runs tilld refund --scan and shows a bill once the scanner is armed.
 func (s *shop) refundBill(r *running, scan func(), args ...string) (code int, out, stderr string) {
 	s.t.Helper()
