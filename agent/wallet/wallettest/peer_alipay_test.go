@@ -18,12 +18,16 @@ import (
 // stand is a server that keeps requests and answers with what it is told.
 type stand struct {
 	requests []captured
+	header   http.Header
 	answer   string
 }
 
 func (s *stand) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	s.requests = append(s.requests, captured{r.Method, r.RequestURI, r.Header.Get("Authorization"), string(body)})
+	s.requests = append(s.requests, captured{r.Method, r.RequestURI, r.Header.Get("Authorization"), string(body), r.Header})
+	for name, values := range s.header {
+		rw.Header()[name] = values
+	}
 	io.WriteString(rw, s.answer)
 }
 
