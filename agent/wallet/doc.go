@@ -1,10 +1,11 @@
 // Package wallet is what the wallets share: the keys, the signature, the connection that
 // knows whether anything was sent, and how a foreign text is made harmless.
 //
-// Each wallet is a package below (wechatpay, alipay, unionpay) with the same shape: a
+// Each wallet is a package below (wechatpay, alipay, unionpay, ...) with the same shape: a
 // Settings for its part of a contract's configuration, a Clock with its times, the Schemes
 // it can charge, and a Client that pays, queries, reverses and keeps a connection warm.
-// Client implements agent.Wallet and agent.Warmer.
+// Client implements agent.Wallet and agent.Warmer, and what else the wallet can do. The
+// README beside this file tells, step by step, how one is added.
 //
 // The rules that all of them keep:
 //

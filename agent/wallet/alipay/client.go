@@ -76,28 +76,15 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 				"&sign_type=RSA2&version=1.0&timestamp="),
 		}
 	}
-	c.subject = wallet.AppendJSON([]byte(`,"subject":`), subject(cfg.Terminal))
+	c.subject = wallet.AppendJSON([]byte(`,"subject":`), wallet.Goods(cfg.Terminal, 256))
 	c.place, c.payee = place(cfg.Terminal), payee(s)
 	return c, nil
-}
-
-// subject is what the customer reads in the wallet, at most 256 bytes.
-func subject(t terminal.Info) string {
-	if t.StoreName == "" {
-		return "收款"
-	}
-	name := []rune(t.StoreName)
-	return string(name[:min(len(name), 80)])
 }
 
 // place is the terminal information: which till of which shop. terminal_id takes 32
 // characters; of a longer serial number the end tells terminals apart.
 func place(t terminal.Info) []byte {
-	serial := t.Serial
-	if len(serial) > 32 {
-		serial = serial[len(serial)-32:]
-	}
-	b := wallet.AppendJSON([]byte(`,"terminal_id":`), serial)
+	b := wallet.AppendJSON([]byte(`,"terminal_id":`), wallet.LastBytes(t.Serial, 32))
 	if t.StoreID != "" {
 		b = wallet.AppendJSON(append(b, `,"store_id":`...), t.StoreID)
 	}

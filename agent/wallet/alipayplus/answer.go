@@ -217,7 +217,7 @@ var brands = map[string]string{"alipaycn": "alipay-cn", "alipayhk": "alipay-hk"}
 // brand is the wallet that paid: a scheme where it is one, else the name that the customer
 // reads, else the number that Alipay+ has for it.
 func brand(in reply) string {
-	name := wallet.CleanText(clip(in.WalletBrandName, 40))
+	name := wallet.CleanText(in.WalletBrandName)
 	if scheme, ok := brands[strings.ToLower(strings.ReplaceAll(name, " ", ""))]; ok {
 		return scheme
 	}

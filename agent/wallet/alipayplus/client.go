@@ -49,20 +49,20 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 
 // orderText is who sells, in which store, at which terminal.
 func orderText(t terminal.Info, s Settings) []byte {
-	name := t.StoreName
-	if name == "" {
-		name = s.MerchantName
+	name := s.MerchantName
+	if t.StoreName != "" {
+		name = wallet.Goods(t, 256)
 	}
 	store := t.StoreID
 	if store == "" {
 		store = s.MerchantID
 	}
-	b := field(nil, `,"orderDescription":`, clip(name, 80))
+	b := field(nil, `,"orderDescription":`, name)
 	b = field(b, `,"merchant":{"referenceMerchantId":`, s.MerchantID)
 	b = field(b, `,"merchantName":`, s.MerchantName)
 	b = field(b, `,"merchantMCC":`, s.MerchantCategory)
 	b = field(b, `,"store":{"referenceStoreId":`, store)
-	b = field(b, `,"storeName":`, clip(name, 80))
+	b = field(b, `,"storeName":`, name)
 	b = field(b, `,"storeMCC":`, s.MerchantCategory)
 	return field(b, `}},"env":{"storeTerminalId":`, t.Serial)
 }
@@ -70,12 +70,6 @@ func orderText(t terminal.Info, s Settings) []byte {
 // field appends a name, with what stands before it, and a value.
 func field(dst []byte, name, value string) []byte {
 	return wallet.AppendJSON(append(dst, name...), value)
-}
-
-// clip keeps at most n characters.
-func clip(s string, n int) string {
-	r := []rune(s)
-	return string(r[:min(len(r), n)])
 }
 
 func amountText(dst []byte, name string, a sale.Amount) []byte {
@@ -159,16 +153,34 @@ func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, erro
 	if err != nil || ans.Code != cancelTooLate || !ans.Signed {
 		return ans, err
 	}
-	r := sale.Refund{ID: sale.RefundID(a.ID, "reverse", "", a.Amount, 0), Amount: a.Amount}
-	given, err := c.Refund(ctx, a, r)
+	return c.giveBack(ctx, a)
+}
+
+// giveBack refunds what the wallet has on record as paid, with the one number for that.
+func (c *Client) giveBack(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
+	ans, err := c.Query(ctx, a)
+	if err != nil {
+		return ans, err
+	}
+	switch a.Judge(sale.OpQuery, ans) {
+	case sale.EvPaid, sale.EvWrongTotal, sale.EvRefunded:
+	default:
+		ans.Outcome, ans.Cause = sale.OutUnknown, "too late to cancel, and the order is not known to be paid"
+		return ans, nil
+	}
+	r := wallet.FullRefund(a, wallet.TotalOf(a, ans))
+	given, err := c.refund(ctx, a, r)
 	if err != nil {
 		return sale.Answer{}, err
 	}
-	ans = sale.Answer{Signed: given.Signed, NotSent: given.NotSent, Merchant: given.Merchant, Code: given.Code, Text: given.Text, Cause: given.Cause}
-	if given.Outcome == sale.RefOutDone || given.Outcome == sale.RefOutPending {
-		ans.Outcome = sale.OutAccepted
+	back := sale.Answer{Signed: given.Signed, NotSent: given.NotSent, Order: given.Order, Merchant: given.Merchant, Code: given.Code, Text: given.Text, Cause: given.Cause}
+	if state, counts := r.JudgeRefund(&a, given); counts && (state == sale.RefundDone || state == sale.RefundPending) {
+		back.Outcome = sale.OutAccepted
 	}
-	return ans, nil
+	if back.Outcome == sale.OutUnknown && back.Cause == "" {
+		back.Cause = "too late to cancel, and the full refund is not known to be done"
+	}
+	return back, nil
 }
 
 // Warm implements agent.Warmer.

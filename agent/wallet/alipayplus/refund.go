@@ -15,6 +15,10 @@ func (c *Client) Refund(ctx context.Context, a sale.Attempt, r sale.Refund) (sal
 	if r.Amount.Currency != a.Amount.Currency || r.Amount.Minor <= 0 || r.Amount.Minor > a.Amount.Minor {
 		return sale.RefundAnswer{}, fmt.Errorf("%s %s at %s: amount %s of %s cannot be given back", sale.OpRefund, r.ID, c.cfg.Ref.Name, r.Amount, a.Amount)
 	}
+	return c.refund(ctx, a, r)
+}
+
+func (c *Client) refund(ctx context.Context, a sale.Attempt, r sale.Refund) (sale.RefundAnswer, error) {
 	got, err := c.call(ctx, pathRefund, refundBody(a, r))
 	if err != nil {
 		return sale.RefundAnswer{}, fmt.Errorf("%s %s at %s: %w", sale.OpRefund, r.ID, c.cfg.Ref.Name, err)

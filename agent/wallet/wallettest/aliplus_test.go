@@ -96,6 +96,20 @@ func TestAlipayPlusReversesAfterTheCancelWindow(t *testing.T) {
 	if e := l.entry(a); e.RefundedMinor != 1280 || len(e.Refunds) != 1 {
 		t.Errorf("ledger: %+v", e)
 	}
+	// What was charged is given back, also when it is not what we asked for.
+	b := l.attempt()
+	l.w.Inject(l.name, wallettest.Fault{Kind: wallettest.WrongTotal}, 1)
+	l.pay(b)
+	if ans := l.reverse(b); b.Judge(sale.OpReverse, ans) != sale.EvAccepted || l.entry(b).RefundedMinor != 1281 {
+		t.Errorf("reverse of another total: %s, ledger %+v", describe(ans), l.entry(b))
+	}
+	// What is not paid is not given back.
+	c := l.attempt()
+	l.w.Inject(l.name, wallettest.Fault{Kind: wallettest.Confirm}, 1)
+	l.pay(c)
+	if ans := l.reverse(c); ans.Outcome != sale.OutUnknown || ans.Cause == "" {
+		t.Errorf("reverse of an unpaid order: %s", describe(ans))
+	}
 }
 
 func TestAlipayPlusRefunds(t *testing.T) {
