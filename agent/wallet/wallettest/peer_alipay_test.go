@@ -17,14 +17,20 @@ import (
 
 // stand is a server that keeps requests and answers with what it is told.
 type stand struct {
-	requests []captured
+	requests []withHeader
 	header   http.Header
 	answer   string
 }
 
+// withHeader is a request with its header, where that is signed.
+type withHeader struct {
+	captured
+	Header http.Header `json:"header"`
+}
+
 func (s *stand) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	s.requests = append(s.requests, captured{r.Method, r.RequestURI, r.Header.Get("Authorization"), string(body), r.Header})
+	s.requests = append(s.requests, withHeader{captured{r.Method, r.RequestURI, r.Header.Get("Authorization"), string(body)}, r.Header})
 	for name, values := range s.header {
 		rw.Header()[name] = values
 	}
