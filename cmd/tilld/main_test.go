@@ -40,8 +40,9 @@ type shop struct {
 	contracts []wallettest.Contract
 }
 
-// newShop makes one for the test environment, with clock tables a hundred times as fast.
-func newShop(t *testing.T) *shop {
+// newShop makes one for the test environment, with clock tables a hundred times as fast, and
+// with contracts at the wallets that every world has and at those of also.
+func newShop(t *testing.T, also ...string) *shop {
 	t.Helper()
 	// A socket's path is short, and so must its folder be.
 	dir, err := os.MkdirTemp("", "tilld")
@@ -50,7 +51,7 @@ func newShop(t *testing.T) *shop {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &shop{t: t, dir: dir}
-	if s.world, err = wallettest.NewWorld(wallettest.Options{ClockScale: 100}); err != nil {
+	if s.world, err = wallettest.NewWorld(wallettest.Options{ClockScale: 100, Also: also}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.world.Close() })
@@ -127,10 +128,15 @@ endpoint = %q
 ca_file = %q
 key_id = %q
 key_file = %q
-wallet_keys = [%q]
 offer = %t
-[contract.%s]
-`, i+1, c.Name, c.Wallet, list(c.Schemes), c.Endpoint, c.CAFile, c.KeyID, c.KeyFile, c.WalletKeyFile, c.Offers, c.Wallet)
+`, i+1, c.Name, c.Wallet, list(c.Schemes), c.Endpoint, c.CAFile, c.KeyID, c.KeyFile, c.Offers)
+		if len(c.WalletKeyPEM) > 0 {
+			fmt.Fprintf(&b, "wallet_keys = [%q]\n", c.WalletKeyFile)
+		}
+		for _, k := range sorted(c.FilePaths) {
+			fmt.Fprintf(&b, "%s = %q\n", k, c.FilePaths[k])
+		}
+		fmt.Fprintf(&b, "[contract.%s]\n", c.Wallet)
 		for _, k := range sorted(c.Settings) {
 			fmt.Fprintf(&b, "%s = %q\n", k, c.Settings[k])
 		}

@@ -31,7 +31,7 @@ func wallets() []walletRow {
 			Currencies: []sale.Currency{"CNY"},
 			Settings:   []string{"app_id", "merchant_id", "sub_merchant_id", "notify_url"},
 			Offers:     true, OfferNeeds: []string{"notify_url"},
-			Secret: config.Optional, // the APIv3 key: renews the platform's certificates
+			Secret: config.Optional, SecretLen: 32, // the APIv3 key: renews the platform's certificates
 		}, wechatpay.Clock, func(m map[string]string) wechatpay.Settings {
 			return wechatpay.Settings{AppID: m["app_id"], MerchantID: m["merchant_id"], SubMerchantID: m["sub_merchant_id"], NotifyURL: m["notify_url"]}
 		}, func(cfg wallet.Config, s wechatpay.Settings) (agent.Wallet, error) { return wechatpay.New(cfg, s) }),
@@ -43,7 +43,7 @@ func wallets() []walletRow {
 			Currencies: []sale.Currency{"CNY"},
 			Settings:   []string{"app_id", "merchant_id", "sub_merchant_id", "sub_app_id", "sign_type", "notify_url"},
 			Offers:     true, OfferNeeds: []string{"notify_url"},
-			Secret: config.Needed, Cert: config.Needed, Shared: true,
+			Secret: config.Needed, SecretLen: 32, Cert: config.Needed, Shared: true,
 		}, wechatpayv2.Clock, func(m map[string]string) wechatpayv2.Settings {
 			return wechatpayv2.Settings{AppID: m["app_id"], MerchantID: m["merchant_id"], SubMerchantID: m["sub_merchant_id"],
 				SubAppID: m["sub_app_id"], SignType: m["sign_type"], NotifyURL: m["notify_url"]}

@@ -97,6 +97,7 @@ type Contract struct {
 	// SecretFile holds the key that we share with the wallet, CertFile the certificate that
 	// we show to its server; empty where the wallet wants none.
 	SecretFile, CertFile string
+	SecretLen            int // what the wallet's row says of it
 	// Backup is the wallet's second host, or empty.
 	Backup string
 	// Offer says that codes of this contract may be shown for the customer to scan.
@@ -129,6 +130,8 @@ type Wallet struct {
 	OfferNeeds []string
 	// Secret is the use of secret_file, Cert that of cert_file.
 	Secret, Cert Need
+	// SecretLen is how many bytes the secret has; zero where it may have any number.
+	SecretLen int
 	// Shared says that answers are verified with the secret, and not with wallet_keys.
 	Shared bool
 	// Check lists every mistake in the settings.

@@ -89,6 +89,7 @@ func (p *parser) contract(s *reader, c *Contract) {
 		c.WalletKeys = append(c.WalletKeys, absolute(f, p.dir))
 	}
 	c.SecretFile = p.needed(s, "secret_file", w, w.Secret, "the key that we share with the wallet, mode 0600")
+	c.SecretLen = w.SecretLen
 	c.CertFile = p.needed(s, "cert_file", w, w.Cert, "the certificate that the wallet gave out for key_file, PEM")
 	c.Offer = s.boolean("offer", false)
 	if c.Offer && ok && !w.Offers {

@@ -246,8 +246,11 @@ func (f *files) contracts() {
 		}
 		if c.SecretFile != "" {
 			text, err := terminal.ReadSecretFile("read the shared key", c.SecretFile)
-			if err != nil {
+			if n := len(bytes.TrimSpace(text)); err != nil {
 				f.fail(s, "secret_file", err)
+			} else if c.SecretLen > 0 && n != c.SecretLen {
+				s.mistake("secret_file", "write the key on one line, as the wallet's merchant site set it",
+					"the key in %s has %d characters; %s has keys of %d", c.SecretFile, n, c.Wallet, c.SecretLen)
 			}
 			secret.Zero(text)
 		}
