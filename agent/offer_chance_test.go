@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,7 @@ func TestOfferByChance(t *testing.T) {
 // chance is one payment with everything around it.
 type chance struct {
 	t      *testing.T
+	mu     sync.Mutex // guards r and codes: the wallet's goroutines use them too
 	r      *rand.Rand
 	seed   uint64
 	d      *desk
@@ -64,10 +66,37 @@ type chance struct {
 	codes  []string // of ours that were seen
 }
 
-func (c *chance) often(p float64) bool { return c.r.Float64() < p }
+func (c *chance) often(p float64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.r.Float64() < p
+}
+
+func (c *chance) intN(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.r.IntN(n)
+}
+
+// noteCode keeps a code of ours that somebody saw.
+func (c *chance) noteCode(code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.codes = append(c.codes, code)
+}
+
+// anyCode is one of them, or empty.
+func (c *chance) anyCode() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.codes) == 0 {
+		return ""
+	}
+	return c.codes[c.r.IntN(len(c.codes))]
+}
 
 func (c *chance) run() {
-	wait := time.Duration(20+c.r.IntN(200)) * time.Second
+	wait := time.Duration(20+c.intN(200)) * time.Second
 	c.saw = map[string]bool{}
 	c.d = newDesk(c.t, func(o *agent.Options) {
 		o.Contracts[0].Offers, o.CodeWait = true, wait
@@ -80,7 +109,7 @@ func (c *chance) run() {
 	c.end = time.Now().Add(5 * time.Minute)
 	c.d.ask("1", "A", 100)
 	for time.Now().Before(c.end) {
-		time.Sleep(time.Duration(c.r.IntN(8000)) * time.Millisecond)
+		time.Sleep(time.Duration(c.intN(8000)) * time.Millisecond)
 		synctest.Wait()
 		c.act(w)
 	}
@@ -94,16 +123,16 @@ func (c *chance) run() {
 // act is one thing that happens.
 func (c *chance) act(w *wallet) {
 	if s := c.d.till.Screen(); s.Code != "" {
-		c.codes = append(c.codes, s.Code)
+		c.noteCode(s.Code)
 	}
-	switch n := c.r.IntN(20); {
+	switch n := c.intN(20); {
 	case n < 5:
 		if s := c.d.till.Screen(); s.Offer {
 			_ = c.d.till.Offer(s.Payment) // it may be too late
 		}
-	case n < 9 && len(c.codes) > 0:
+	case n < 9:
 		undone := c.undone()
-		if w.scanned(c.codes[c.r.IntN(len(c.codes))]) && undone {
+		if w.scanned(c.anyCode()) && undone {
 			c.saw["late payment"] = true
 		}
 	case n < 11:
@@ -138,7 +167,7 @@ func (c *chance) faults(w *wallet) {
 		case c.often(0.15):
 			return sale.Answer{Cause: "no answer"}, true
 		case c.often(0.1):
-			w.await(func() { time.Sleep(time.Duration(c.r.IntN(9000)) * time.Millisecond) })
+			w.await(func() { time.Sleep(time.Duration(c.intN(9000)) * time.Millisecond) })
 		}
 		return sale.Answer{}, false
 	}
@@ -153,11 +182,11 @@ func (c *chance) faults(w *wallet) {
 	w.onReverse = w.onClose
 	w.onOffer = func(o *order) (sale.Offer, bool) {
 		if c.often(0.2) {
-			time.Sleep(time.Duration(c.r.IntN(9000)) * time.Millisecond)
+			time.Sleep(time.Duration(c.intN(9000)) * time.Millisecond)
 		}
 		if c.often(0.15) { // made, and the answer lost
 			w.set(func() { o.exists, o.ends = !w.lazy, time.Now().Add(90*time.Second) })
-			c.codes = append(c.codes, codePrefix+o.id)
+			c.noteCode(codePrefix + o.id)
 			return sale.Offer{Answer: sale.Answer{Cause: "no answer"}}, true
 		}
 		return sale.Offer{}, false

@@ -29,9 +29,9 @@ func TestOfferAborted(t *testing.T) {
 		d.wantState(d.only().ID, sale.Reversed)
 	})
 	offering(t, "paid before the reverse arrives: given back, with an alarm", func(t *testing.T, d *desk) {
+		d.wechat.onReverse = func(o *order) (sale.Answer, bool) { d.wechat.pay(o); return sale.Answer{}, false }
 		reply := d.ask("1", "A", 100)
 		code := d.offer()
-		d.wechat.onReverse = func(o *order) (sale.Answer, bool) { d.wechat.pay(o); return sale.Answer{}, false }
 		d.heard(d.abort(asked("1", "").Key()), time.Second)
 		d.want(reply, sale.EndAborted, 10*time.Second)
 		d.wantState(d.only().ID, sale.ReversedRefunded)
@@ -46,9 +46,9 @@ func TestOfferAborted(t *testing.T) {
 		}
 	})
 	offering(t, "the reverse does not take: proven by life and delay alone, not earlier", func(t *testing.T, d *desk) {
+		d.wechat.onReverse = func(o *order) (sale.Answer, bool) { return d.wechat.answer(o, sale.OutAccepted), true }
 		reply := d.ask("1", "A", 100)
 		d.offer()
-		d.wechat.onReverse = func(o *order) (sale.Answer, bool) { return d.wechat.answer(o, sale.OutAccepted), true }
 		d.heard(d.abort(asked("1", "").Key()), time.Second)
 		d.quiet(reply, 150*time.Second-time.Millisecond)
 		d.want(reply, sale.EndAborted, 20*time.Second)
@@ -135,9 +135,9 @@ func TestOfferAndCode(t *testing.T) {
 		d.wantNet(d.wechat, 100)
 	})
 	offering(t, "paid in the same instant: the customer's own code is not sent", func(t *testing.T, d *desk) {
+		d.wechat.onClose = func(o *order) (sale.Answer, bool) { d.wechat.pay(o); return sale.Answer{}, false }
 		reply := d.ask("1", "A", 100)
 		d.offer()
-		d.wechat.onClose = func(o *order) (sale.Answer, bool) { d.wechat.pay(o); return sale.Answer{}, false }
 		d.mustScan(d.wechatCode())
 		d.want(reply, sale.EndPaid, time.Second)
 		if len(d.wechat.pays) != 0 {
@@ -164,12 +164,12 @@ func TestOfferAndCode(t *testing.T) {
 		d.wantNet(d.wechat, 100)
 	})
 	offering(t, "closed just in time", func(t *testing.T, d *desk) {
-		reply := d.ask("1", "A", 100)
-		d.offer()
 		d.wechat.onClose = func(o *order) (sale.Answer, bool) {
 			d.wechat.await(func() { time.Sleep(9 * time.Second) })
 			return sale.Answer{}, false
 		}
+		reply := d.ask("1", "A", 100)
+		d.offer()
 		d.mustScan(d.wechatCode())
 		d.want(reply, sale.EndPaid, 10*time.Second)
 		d.wantNet(d.wechat, 100)
@@ -281,13 +281,13 @@ func TestOfferOdd(t *testing.T) {
 		d.wantNet(d.wechat, 0)
 	})
 	offering(t, "an answer about another order is discarded", func(t *testing.T, d *desk) {
-		reply := d.ask("1", "A", 100)
-		d.offer()
 		d.wechat.onQuery = func(o *order) (sale.Answer, bool) {
 			ans := d.wechat.answer(o, sale.OutPaid)
 			ans.Order = "another"
 			return ans, true
 		}
+		reply := d.ask("1", "A", 100)
+		d.offer()
 		d.quiet(reply, 20*time.Second)
 		d.wantAlarm("foreign-answer")
 		if d.wechat.reverses != 0 {
@@ -295,20 +295,20 @@ func TestOfferOdd(t *testing.T) {
 		}
 	})
 	offering(t, "given back by somebody else", func(t *testing.T, d *desk) {
+		d.wechat.onQuery = func(o *order) (sale.Answer, bool) { return d.wechat.answer(o, sale.OutRefunded), true }
 		reply := d.ask("1", "A", 100)
 		d.offer()
-		d.wechat.onQuery = func(o *order) (sale.Answer, bool) { return d.wechat.answer(o, sale.OutRefunded), true }
 		d.quiet(reply, 20*time.Second)
 		d.wantState(d.only().ID, sale.Manual)
 	})
 	offering(t, "an unsigned word that it was closed", func(t *testing.T, d *desk) {
-		reply := d.ask("1", "A", 100)
-		code := d.offer()
 		d.wechat.onQuery = func(o *order) (sale.Answer, bool) {
 			ans := d.wechat.answer(o, sale.OutClosed)
 			ans.Signed = false
 			return ans, o.charged == 0
 		}
+		reply := d.ask("1", "A", 100)
+		code := d.offer()
 		d.quiet(reply, 20*time.Second)
 		d.shown()
 		d.scanOffered(code)
