@@ -55,7 +55,9 @@ type AdoptReport struct {
 	// Paid are its paid payments, those on record from before included, oldest first.
 	Paid []Adopted `json:"paid"`
 	// Back is how many were paid and given back: they are on record too, and closed.
-	Back    int       `json:"back"`
+	Back int `json:"back"`
+	// Over is how many are on record from before with nothing left to tell or to do.
+	Over    int       `json:"over"`
 	Unclear []Unclear `json:"unclear"`
 	// Others counts the orders of other terminals in the bill, by their code.
 	Others map[string]int `json:"others,omitempty"`
@@ -161,7 +163,7 @@ func (out *AdoptReport) collect(found map[string]*lostOrder, codes []string, row
 	o := found[row.Order]
 	if o == nil {
 		if len(found) >= maxAdopted {
-			return &bill.Error{Line: row.Line, Text: "the bill has more orders of this terminal than can be taken on record at once"}
+			return &bill.Error{Line: row.Line, Text: "the bill has more orders of this terminal than can be taken on record at once", Hint: "no till sells so much in a day: is the terminal the right one?"}
 		}
 		o = &lostOrder{line: row.Line, at: row.At, transaction: row.Transaction}
 		found[row.Order] = o
@@ -202,7 +204,8 @@ func (t *Till) takeLost(ctx context.Context, c *Contract, out *AdoptReport, foun
 		switch {
 		case on:
 			out.onRecord(p, found, orders)
-		case known[id]: // its day was erased: nothing is left to tell
+		case known[id]: // its day was erased, and would not have been while it was not told
+			out.Over++
 		default:
 			if p, ok := t.lostPayment(c, out, id, orders, found); ok {
 				fresh = append(fresh, p)
@@ -322,6 +325,10 @@ func (t *Till) keepAdopted(ctx context.Context, list []sale.Payment) error {
 	}
 	return nil
 }
+
+// stays reports whether a payment's record must stay at hand whatever its age: something is
+// left to do, or it was adopted and whether the point of sale has it is not known.
+func stays(p *sale.Payment) bool { return p.Open() || p.From != "" && p.Untold() }
 
 // Told notes that the point of sale has these adopted payments as paid, by payment or order
 // id. It returns those that are none.

@@ -144,12 +144,12 @@ func TestAdopt(t *testing.T) {
 		if got := d.till.Undelivered(); len(got) != 1 || got[0].Amount != cny(400) {
 			t.Errorf("%+v", got)
 		}
-		// After its day was erased nothing is left in memory; it is known all the same.
+		// What is told is forgotten with its day, and known all the same; what is not stays.
 		time.Sleep(80 * time.Hour)
 		d.paid("7", "Z", d.alipayCode())
 		later := d.adopt(deadSerial)
-		if slices.ContainsFunc(later.Paid, func(a agent.Adopted) bool { return a.New }) {
-			t.Errorf("taken on record twice: %+v", later.Paid)
+		if diff := cmp.Diff([]string{"4.00 left"}, paymentsOf(later)); diff != "" || later.Over != 3 {
+			t.Errorf("%d over\n%s", later.Over, diff)
 		}
 	})
 	bubble(t, "they are given back here", func(t *testing.T, d *desk) {

@@ -211,7 +211,7 @@ func paymentPut(p sale.Payment) (queue.Put, error) {
 	if err != nil {
 		return queue.Put{}, fmt.Errorf("encode payment %s: %w", p.ID, err)
 	}
-	put := queue.Put{Kind: queue.Payment, Key: p.ID, Value: value, Open: p.Open(), PaymentSeq: p.Seq}
+	put := queue.Put{Kind: queue.Payment, Key: p.ID, Value: value, Open: stays(&p), PaymentSeq: p.Seq}
 	for _, a := range p.Attempts {
 		if p.Found {
 			break // nothing of it may be undone: it was not begun here

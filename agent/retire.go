@@ -27,7 +27,7 @@ func (t *Till) retire() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, pm := range t.payments {
-		if pm.p.Open() || pm.owner != 0 || !pm.p.EndedAt.Before(before) || pm.touched.After(before) {
+		if stays(&pm.p) || pm.owner != 0 || !pm.p.EndedAt.Before(before) || pm.touched.After(before) {
 			continue
 		}
 		delete(t.payments, id)

@@ -107,7 +107,7 @@ func (c *Comparison) Ours(o Ours) error {
 		return nil
 	}
 	if len(c.ours) >= maxOurs {
-		return &Error{Text: "the till has more orders around this day than can be compared at once"}
+		return &Error{Text: "the till has more orders around this day than can be compared at once", Hint: "no till sells so much in a day: look at its clock"}
 	}
 	c.ours[k] = &tally{ours: o}
 	return nil

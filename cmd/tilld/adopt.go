@@ -156,7 +156,11 @@ func (e *env) adopted(a adopted, told bool) {
 		}
 	}
 	e.printf("terminal %s (orders %s...) in the bill at %s\n", a.Terminal, a.Code, a.Contract)
-	e.printf("  %d paid payments, %d of them taken on record now; %d paid and given back\n", len(a.Paid), fresh, a.Back)
+	e.printf("  %d paid payments, %d of them taken on record now; %d paid and given back", len(a.Paid), fresh, a.Back)
+	if a.Over > 0 {
+		e.printf("; %d settled before", a.Over)
+	}
+	e.printf("\n")
 	if len(a.Unclear) > 0 {
 		e.printf("\nunclear, not taken on record\n")
 	}
