@@ -209,8 +209,10 @@ func (t *Till) rebuildDoubt(order string) (pm *payment, ok bool) {
 		return nil, false
 	}
 	now := t.o.Wall().Round(0)
-	// Whether a code was shown is not known: the longer life counts.
-	a := sale.Attempt{ID: order, N: n, Contract: c.Ref, SentAt: now, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost, OfferLife: c.offerLife()}
+	a := sale.Attempt{ID: order, N: n, Contract: c.Ref, SentAt: now, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}
+	if sale.IsOffered(order) {
+		a.OfferLife = c.offerLife()
+	}
 	if pm := t.payments[id]; pm != nil { // an earlier attempt of it is on record
 		a.Amount = pm.p.Amount
 		pm.p.Attempts = append(pm.p.Attempts, a)
@@ -330,16 +332,23 @@ func (t *Till) askLostPayment(ctx context.Context, pm *payment, id string, seq u
 	for n := first; n <= sale.MaxAttempts; n++ {
 		for slot, c := range t.contracts {
 			a := sale.Attempt{ID: sale.OrderID(id, n, slot), N: n, Contract: c.Ref, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, Why: sale.EvLost}
-			there, err := t.askLost(ctx, &a, c)
-			if err != nil {
-				return found, err
+			asked := []sale.Attempt{a}
+			if c.Offers {
+				a.ID, a.OfferLife = sale.OfferedID(id, n, slot), c.offerLife()
+				asked = append(asked, a)
 			}
-			if !there {
-				continue
-			}
-			found = true
-			if pm, err = t.keepLost(ctx, pm, id, seq, a); err != nil {
-				return found, err
+			for _, a := range asked {
+				there, err := t.askLost(ctx, &a, c)
+				if err != nil {
+					return found, err
+				}
+				if !there {
+					continue
+				}
+				found = true
+				if pm, err = t.keepLost(ctx, pm, id, seq, a); err != nil {
+					return found, err
+				}
 			}
 		}
 	}

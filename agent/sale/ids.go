@@ -39,10 +39,22 @@ func PaymentID(terminal, token string, seq uint64) string {
 
 // OrderID names one attempt, n in 1..MaxAttempts, at the contract in slot 0..99. The same id serves
 // pay, query and reverse, and is never used for anything else.
-func OrderID(paymentID string, n, slot int) string {
-	body := fmt.Sprintf("%s%d%02d", paymentID, n, slot)
+func OrderID(paymentID string, n, slot int) string { return orderID(paymentID, '0'+byte(n), slot) }
+
+// OfferedID is OrderID for an attempt whose code we show. The id says so by itself: an order
+// that is known by its id alone, after records were lost, must not be taken for the other
+// kind, whose proofs of not being paid are others.
+func OfferedID(paymentID string, n, slot int) string {
+	return orderID(paymentID, 'A'+byte(n)-1, slot)
+}
+
+func orderID(paymentID string, n byte, slot int) string {
+	body := fmt.Sprintf("%s%c%02d", paymentID, n, slot)
 	return body + fmt.Sprintf("%02d", idCheck(body))
 }
+
+// IsOffered reports whether a well-formed order id is one of OfferedID.
+func IsOffered(order string) bool { return len(order) == IDLen && order[paymentIDLen] >= 'A' }
 
 // ParseOrderID splits an order id, or says why it is none of ours.
 func ParseOrderID(id string) (paymentID string, n, slot int, err error) {
@@ -53,9 +65,12 @@ func ParseOrderID(id string) (paymentID string, n, slot int, err error) {
 	if err != nil || check != idCheck(id[:IDLen-2]) {
 		return "", 0, 0, fmt.Errorf("parse order id: check digits do not match")
 	}
-	n, err1 := strconv.Atoi(id[paymentIDLen : paymentIDLen+1])
-	slot, err2 := strconv.Atoi(id[paymentIDLen+1 : paymentIDLen+3])
-	if err1 != nil || err2 != nil || n < 1 || n > MaxAttempts || strings.Trim(id[14:22], "0123456789") != "" {
+	n = int(id[paymentIDLen]) - '0'
+	if IsOffered(id) {
+		n = int(id[paymentIDLen]) - 'A' + 1
+	}
+	slot, err = strconv.Atoi(id[paymentIDLen+1 : paymentIDLen+3])
+	if err != nil || slot < 0 || n < 1 || n > MaxAttempts || strings.Trim(id[14:22], "0123456789") != "" {
 		return "", 0, 0, fmt.Errorf("parse order id: malformed")
 	}
 	return id[:paymentIDLen], n, slot, nil

@@ -147,7 +147,7 @@ func (p *Payment) InDoubt() bool {
 }
 
 // Offered reports whether the attempt's code is shown by us and not by the customer.
-func (a *Attempt) Offered() bool { return a.OfferLife > 0 }
+func (a *Attempt) Offered() bool { return a.OfferLife > 0 || IsOffered(a.ID) }
 
 // Open reports whether anything is left to do or to tell: an attempt in doubt or manual, a
 // paid one that has to be given back, an ending not reached, or a refund that is not final or

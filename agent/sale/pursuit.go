@@ -26,14 +26,11 @@ type Clock struct {
 func (c Clock) Quiet() time.Duration { return c.CodeLife + c.NetworkDelay }
 
 // For is the table as it holds for one attempt. A code that we show lives as long as the
-// wallet was told, and no wallet prescribes a wait before it is taken back. An attempt of
-// lost records may have been either kind.
+// wallet was told, and no wallet prescribes a wait before it is taken back.
 func (c Clock) For(a *Attempt) Clock {
 	if a.Offered() {
-		c.CodeLife = max(c.CodeLife, a.OfferLife)
-		if a.Why != EvLost {
-			c.ReverseAfter = 0
-		}
+		c.CodeLife = max(c.CodeLife, a.OfferLife, c.OfferLife)
+		c.ReverseAfter = 0
 	}
 	return c
 }

@@ -40,6 +40,7 @@ func Clock() sale.Clock {
 		PayerDeadline: 60 * time.Second,
 		ReverseAfter:  15 * time.Second,
 		CodeLife:      60 * time.Second,
+		OfferLife:     90 * time.Second,
 		NetworkDelay:  60 * time.Second,
 		RetryFirst:    time.Second,
 		RetryMost:     60 * time.Second,
