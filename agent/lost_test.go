@@ -23,6 +23,34 @@ func TestLostRecords(t *testing.T) {
 			t.Errorf("payment %+v", p)
 		}
 	})
+	// A customer's code that waits for a password can still be paid after the quiet time; a
+	// code of ours, whose life is over, cannot. The order's id says which it was.
+	for name, c := range map[string]struct {
+		id   func(string, int, int) string
+		over bool
+	}{"a customer's code": {sale.OrderID, false}, "a code of ours": {sale.OfferedID, true}} {
+		bubble(t, "the last batch, in a shop that shows codes: "+name+" that waits unpaid after a reverse that did not take", func(t *testing.T, d *desk) {
+			lost := c.id(sale.PaymentID(sale.TerminalCode("000158000000000"), "TOKEN1", 5), 1, 1)
+			d.wechat.set(func() {
+				d.wechat.orders[lost] = &order{id: lost, exists: true, ends: time.Now()}
+				d.wechat.onReverse = func(o *order) (sale.Answer, bool) { return d.wechat.answer(o, sale.OutAccepted), true }
+				d.wechat.onQuery = func(o *order) (sale.Answer, bool) {
+					ans := d.wechat.answer(o, sale.OutPaying)
+					ans.HasTotal = false
+					return ans, true
+				}
+			})
+			d.adjust = func(o *agent.Options) {
+				o.Recovery.Doubt = []string{lost}
+				o.Contracts[0].Offers = true
+			}
+			d.restart()
+			time.Sleep(10 * time.Minute)
+			if p, ok := d.till.Payment(lost); !ok || p.Current().State.Final() != c.over {
+				t.Errorf("payment %+v", p)
+			}
+		})
+	}
 	bubble(t, "more than that: every gap is asked, what is found is MANUAL, nothing is reversed", func(t *testing.T, d *desk) {
 		terminal := sale.TerminalCode("000158000000000")
 		found := sale.OrderID(sale.PaymentID(terminal, "OLDOLD", 7), 2, 2)
