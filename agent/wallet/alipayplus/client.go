@@ -100,6 +100,9 @@ func (c *Client) Prepare(ctx context.Context, a sale.Attempt, code sale.Credenti
 		return nil, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
 	}
 	return func(ctx context.Context) (sale.Answer, error) {
+		// The inquiry that may follow is part of the answer, and of its time.
+		ctx, cancel := context.WithTimeout(ctx, c.cfg.Clock.Answer)
+		defer cancel()
 		r, err := c.exchange(ctx, pathPay, request)
 		if err != nil {
 			return sale.Answer{}, fmt.Errorf("pay %s at %s: %w", a.ID, c.cfg.Ref.Name, err)
