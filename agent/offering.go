@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -275,7 +276,7 @@ func (o *offering) scanned(scan scanner.Scan) {
 			out.refused = string(out.ending)
 		}
 		if !o.w.last.again(out.mac) {
-			pm.t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: out.refused})
+			pm.t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: cmp.Or(out.told, out.refused)})
 		}
 		o.note = out.refused
 		return

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -110,7 +111,7 @@ func (pm *payment) takeCode(ctx context.Context, w *waiting, scan scanner.Scan) 
 		return true, pm.finishUnsent(ctx, out.ending, out.why)
 	case out.refused != "":
 		if !w.last.again(out.mac) {
-			pm.t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: out.refused})
+			pm.t.emit(Event{Kind: "refused", Payment: pm.record().ID, Text: cmp.Or(out.told, out.refused)})
 			w.reason, w.bad = out.refused, w.bad+1
 		}
 		return false, nil
@@ -228,6 +229,7 @@ type presented struct {
 	mac     []byte
 	factor  *secret.Bytes // the terminal field encrypt_rand_num
 	refused string        // ask for another code, with this reason
+	told    string        // the same for people behind the counter
 	ending  sale.Ending   // or end the payment
 	why     string
 }
@@ -247,7 +249,11 @@ func (pm *payment) judgeCode(scan scanner.Scan, document *string) (presented, er
 		*document = string(out.mac)
 		return presented{refused: string(res.Reason)}, nil
 	default:
-		return presented{refused: string(res.Reason)}, nil
+		refused := presented{refused: string(res.Reason), told: string(res.Reason)}
+		if res.Merchant != "" {
+			refused.told = res.Hint()
+		}
+		return refused, nil
 	}
 	if t.codeSeen(out.mac) {
 		return presented{refused: reasonUsed}, nil

@@ -2,9 +2,7 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -113,22 +111,8 @@ func (s *show) awaitClosed(ctx context.Context, r *rig.Rig) (open []recorded, er
 
 // payments asks the running daemon through its control socket.
 func payments(ctx context.Context, r *rig.Rig, query string) (list []recorded, err error) {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", r.Socket())
-	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tilld/v1/payments"+query, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the till for its payments: %w", err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
-		return nil, fmt.Errorf("read the till's payments: %w", err)
-	}
-	return list, nil
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err = r.Control(ctx, http.MethodGet, "/v1/payments"+query, nil, &list)
+	return list, err
 }

@@ -24,6 +24,7 @@ type contract struct {
 	Settings   map[string]string // the keys of [contract.WALLET]
 	Files      map[string]string // further files, by key
 	Offer      bool
+	SaleIDs    []string
 }
 
 // Keys lists the settings' keys in order, so that the file is the same every time.
@@ -124,6 +125,9 @@ wallet_keys = {{all .WalletKeys}}
 {{- end}}
 {{- if .Offer}}
 offer = true
+{{- end}}
+{{- if .SaleIDs}}
+sale_ids = {{all .SaleIDs}}
 {{- end}}
 {{- range $key, $path := .Files}}
 {{$key}} = {{q $path}}

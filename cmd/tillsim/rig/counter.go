@@ -170,11 +170,17 @@ func (c *Counter) Scan(text string) error {
 // Codes that nobody can pay with, as a scanner sends them.
 const (
 	goodsCode    = "]E06901234567892"
-	merchantCode = "]Q1wxp://f2f0AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	merchantCode = "]Q1" + ForeignMerchantCode
 	idNumber     = "]Q111010519491231002X" // the example of GB 11643
 	cardNumber   = "]Q14111111111111111"
-	foreignCode  = "]Q10123456789012345678" // e-CNY
+	foreignCode  = "]Q1" + UnknownWalletCode
 )
+
+// ForeignMerchantCode is what a merchant in Thailand shows: PromptPay's published example.
+const ForeignMerchantCode = "00020101021229370016A000000677010111011300668123456785802TH530376454044.2263045D49"
+
+// UnknownWalletCode is a good code that no contract takes: EMVCo's example of a card in a wallet.
+const UnknownWalletCode = "hQVDUFYwMWEdTwigAAADMwEBAVcRYgAAAAAAAAXTASIBAAAAAAA="
 
 // brands are the wallets' names on the buttons.
 var brands = map[string]string{wallettest.WeChatPay: "WeChat Pay", wallettest.Alipay: "Alipay", wallettest.UnionPay: "UnionPay"}

@@ -29,6 +29,8 @@ type Options struct {
 	// POS and Display are wanted addresses; a taken port means the next free one. Empty
 	// means any port on 127.0.0.1.
 	POS, Display string
+	// Also names wallets beside the three that every rig has: see Further.
+	Also []string
 	// Boxes puts a box into the link to each wallet that can drop everything without a word.
 	Boxes bool
 	// CodeWait is how long a customer may take to show a code. Zero means 90 s.
@@ -40,6 +42,13 @@ type Options struct {
 
 // Model is the first half of the terminal's name.
 const Model = "TILLD"
+
+// LegacySaleID is the only point of sale that sells through WeChat Pay's API v2, where a rig
+// has it: for all others it would take the place of v3.
+const LegacySaleID = "LEGACY"
+
+// Further lists the wallets that a rig may have beside the usual three.
+func Further() []string { return []string{wallettest.WeChatPayV2, wallettest.Aggregator} }
 
 // maxSocket is what the kernel takes for the path of a Unix socket, without the final zero.
 const maxSocket = 107
@@ -92,7 +101,7 @@ func (r *Rig) build(ctx context.Context) (err error) {
 	if err := makeFolder(r.o.Dir); err != nil {
 		return err
 	}
-	if r.World, err = wallettest.NewWorld(wallettest.Options{ClockScale: r.o.Scale, BillsAtOnce: true}); err != nil {
+	if r.World, err = wallettest.NewWorld(wallettest.Options{ClockScale: r.o.Scale, BillsAtOnce: true, Also: r.o.Also}); err != nil {
 		return err
 	}
 	if r.pty, err = driverstest.OpenPty(r.path("scanner")); err != nil {
@@ -206,7 +215,11 @@ func (r *Rig) contracts() ([]contract, error) {
 		if len(c.WalletKeyPEM) > 0 {
 			verify = []string{c.WalletKeyFile}
 		}
-		out = append(out, contract{Slot: i + 1, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
+		var sells []string
+		if c.Wallet == wallettest.WeChatPayV2 {
+			sells = []string{LegacySaleID}
+		}
+		out = append(out, contract{Slot: i + 1, SaleIDs: sells, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
 			Endpoint: c.Endpoint, CAFile: c.CAFile, KeyID: c.KeyID, KeyFile: c.KeyFile, WalletKeys: verify,
 			Settings: c.Settings, Files: c.FilePaths, Offer: c.Offers})
 	}

@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"cmp"
+	"maps"
 	"strings"
 
 	"github.com/tilld/tilld/agent/sale"
@@ -45,6 +47,9 @@ func (c *comparison) claim(g *payment) []Entry {
 		return nil
 	}
 	for _, t := range g.lines {
+		if t.Kind == KindRefund {
+			continue
+		}
 		b, taken := c.named[g.id]
 		if !taken {
 			c.named[g.id] = t.basket()
@@ -58,12 +63,17 @@ func (c *comparison) claim(g *payment) []Entry {
 
 // knowledge is what the points of sale know of a payment in the end.
 type knowledge struct {
-	holds     bool // told Success, and not told that it was given back
+	holds     bool // told Success, and not told that all of it was given back
 	undecided bool
 	progress  bool // "in progress" was heard
 	amount    sale.Amount
+	refunded  int64 // told to have been given back in parts, in minor units
+	open      int64 // may have been given back: nobody was told yet
 	words     string
 }
+
+// net is what the points of sale were told that the wallets hold.
+func (k knowledge) net() int64 { return k.amount.Minor - k.refunded }
 
 // known folds the lines in their order: a final word outlives "in progress" and silence,
 // a Reversal's word outlives the payment's.
@@ -71,12 +81,18 @@ func (p *payment) known() knowledge {
 	k := knowledge{undecided: true}
 	var back, backAsked bool // a Reversal's final word, and whether one is still open
 	reversal := ""
+	parts := refunds{done: map[string]int64{}, open: map[string]Told{}}
 	for _, t := range p.lines {
-		if t.Kind == KindReversal {
+		switch t.Kind {
+		case KindReversal:
 			backAsked = !t.final()
 			back = back || t.Result == Success
 			k.progress = k.progress || t.Condition == InProgress
 			reversal = ", reversal " + t.Answer()
+			continue
+		case KindRefund:
+			k.progress = k.progress || t.Condition == InProgress
+			parts.hear(t)
 			continue
 		}
 		if k.amount.Minor == 0 {
@@ -98,13 +114,65 @@ func (p *payment) known() knowledge {
 			k.words = t.Answer()
 		}
 	}
-	k.words += reversal
-	if back {
+	k.refunded, k.open = parts.sums()
+	k.words += parts.words() + reversal
+	switch {
+	case back:
 		k.holds = false
-	} else if backAsked {
+	case backAsked:
+		k.undecided, k.open = true, k.net()
+	case k.open > 0:
 		k.undecided = true
+	case k.holds && k.net() == 0:
+		k.holds = false
 	}
 	return k
+}
+
+// refunds is what the points of sale heard of the parts given back of one payment. A refund
+// that is asked for again, under the same TransactionID, is the same one.
+type refunds struct {
+	done  map[string]int64 // by the till's number
+	open  map[string]Told  // by ServiceID
+	heard []string
+}
+
+func (r *refunds) hear(t Told) {
+	r.heard = append(r.heard, t.Answer())
+	switch {
+	case t.Result == Success:
+		id, minor := cmp.Or(t.Refund, t.service()), t.Amount.Minor
+		if t.Authorized != nil {
+			minor = t.Authorized.Minor
+		}
+		r.done[id] = minor
+		maps.DeleteFunc(r.open, func(_ string, o Told) bool { return o.basket() == t.basket() })
+	case t.final():
+		delete(r.open, t.service())
+	default:
+		r.open[t.service()] = t
+	}
+}
+
+func (r *refunds) sums() (done, open int64) {
+	for _, minor := range r.done {
+		done += minor
+	}
+	same := map[string]int64{}
+	for _, t := range r.open {
+		same[t.basket()] = t.Amount.Minor
+	}
+	for _, minor := range same {
+		open += minor
+	}
+	return done, open
+}
+
+func (r *refunds) words() string {
+	if len(r.heard) == 0 {
+		return ""
+	}
+	return ", refund " + strings.Join(r.heard, " ")
 }
 
 // contradictions finds a payment that was told both ways, or that is told without a name.
@@ -112,6 +180,10 @@ func (c *comparison) contradictions(g *payment) {
 	var yes, no bool
 	for _, t := range g.lines {
 		if t.Kind == KindReversal || !t.final() {
+			continue
+		}
+		if t.Kind == KindRefund {
+			c.statedRefund(g, t)
 			continue
 		}
 		yes = yes || t.Result == Success
@@ -132,9 +204,16 @@ func (c *comparison) contradictions(g *payment) {
 	}
 }
 
-// judgePaid: exactly one charge of exactly the amount.
+// statedRefund: a refund that was done states what was asked for.
+func (c *comparison) statedRefund(g *payment, t Told) {
+	if t.Result == Success && (t.Authorized == nil || !t.Authorized.Same(t.Amount)) {
+		c.differ(DiffAmount, g, "", "asked to give back %s, and the Success does not state that", t.Amount)
+	}
+}
+
+// judgePaid: exactly one charge of exactly the amount, less what was told to be given back.
 func (c *comparison) judgePaid(g *payment, k knowledge, orders []Entry) {
-	c.told[k.amount.Currency] += k.amount.Minor
+	c.told[k.amount.Currency] += k.net()
 	var held int
 	for _, e := range orders {
 		c.held[e.Currency] += e.Net()
@@ -149,14 +228,17 @@ func (c *comparison) judgePaid(g *payment, k knowledge, orders []Entry) {
 	}
 }
 
+// judgeCharge: what is held is what the points of sale know, less what may have been given
+// back meanwhile.
 func (c *comparison) judgeCharge(g *payment, k knowledge, e Entry) {
+	want := sale.Amount{Minor: k.net(), Currency: k.amount.Currency, Exponent: k.amount.Exponent}
 	switch {
 	case e.Currency != k.amount.Currency:
-		c.differ(DiffCurrency, g, e.Order, "order %s at %s holds %s instead of %s", e.Order, e.Wallet, e.money(e.Net()), k.amount)
+		c.differ(DiffCurrency, g, e.Order, "order %s at %s holds %s instead of %s", e.Order, e.Wallet, e.money(e.Net()), want)
 	case e.Charges > 1 && e.Net() > k.amount.Minor:
-		c.differ(DiffTwice, g, e.Order, "order %s at %s was charged %d times and holds %s instead of %s", e.Order, e.Wallet, e.Charges, e.money(e.Net()), k.amount)
-	case e.Net() != k.amount.Minor:
-		c.differ(DiffAmount, g, e.Order, "order %s at %s holds %s instead of %s", e.Order, e.Wallet, e.money(e.Net()), k.amount)
+		c.differ(DiffTwice, g, e.Order, "order %s at %s was charged %d times and holds %s instead of %s", e.Order, e.Wallet, e.Charges, e.money(e.Net()), want)
+	case e.Net() > want.Minor || e.Net() < want.Minor-k.open:
+		c.differ(DiffAmount, g, e.Order, "order %s at %s holds %s instead of %s", e.Order, e.Wallet, e.money(e.Net()), want)
 	}
 }
 

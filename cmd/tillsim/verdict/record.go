@@ -18,7 +18,8 @@ type Kind string
 const (
 	KindPayment  Kind = "payment"  // a Payment and its own answer
 	KindStatus   Kind = "status"   // a TransactionStatus about a Payment
-	KindReversal Kind = "reversal" // a Reversal of Payment
+	KindReversal Kind = "reversal" // a Reversal of Payment, of all that is left
+	KindRefund   Kind = "refund"   // a part given back: a refund, or a Reversal with an amount
 )
 
 // Results and conditions in nexo's spelling.
@@ -39,15 +40,18 @@ type Told struct {
 	// ServiceID is that of the Payment or Reversal meant; a status line carries the one it
 	// asked about.
 	ServiceID     string      `json:"service_id"`
-	TransactionID string      `json:"transaction_id"` // the basket
+	TransactionID string      `json:"transaction_id"` // the basket, or the refund's own
 	Amount        sale.Amount `json:"amount"`         // as asked
 	// Result is nexo's Result; empty when no answer came.
 	Result    string `json:"result"`
 	Condition string `json:"condition,omitempty"`
-	// Payment is the POITransactionID: of the answer, or of the original for a Reversal.
+	// Payment is the POITransactionID: of the answer, or of the original for a Reversal or a
+	// refund.
 	Payment string `json:"payment,omitempty"`
 	// Authorized is the amount of a Success as the answer states it.
 	Authorized *sale.Amount `json:"authorized,omitempty"`
+	// Refund is the till's number of a refund: two requests may have been the same one.
+	Refund string `json:"refund,omitempty"`
 	// Digest is the SHA-256 of the answer's bytes in hex, to tell whether a repeat got the
 	// stored answer. Only answers to the request itself have one.
 	Digest string `json:"digest,omitempty"`
@@ -98,19 +102,22 @@ const (
 	Nothing  Standing = "nothing"  // no wallet knows an order of it
 	Unpaid   Standing = "unpaid"   // orders, but never a charge
 	Refunded Standing = "refunded" // charged and given back in full
+	InPart   Standing = "in part"  // one charge, and a part of it given back
 	Charged  Standing = "charged"  // one charge is held
 	Tangled  Standing = "tangled"  // anything else
 )
 
 func standing(orders []Entry) Standing {
 	var held, charges int
+	part := false
 	for _, e := range orders {
 		charges += e.Charges
 		switch {
-		case e.Net() < 0, e.Net() > 0 && e.Refunded != 0:
+		case e.Net() < 0:
 			return Tangled
 		case e.Net() > 0:
 			held++
+			part = part || e.Refunded != 0
 		}
 	}
 	switch {
@@ -120,6 +127,8 @@ func standing(orders []Entry) Standing {
 		return Unpaid
 	case held == 0:
 		return Refunded
+	case held == 1 && charges == 1 && part:
+		return InPart
 	case held == 1 && charges == 1:
 		return Charged
 	}

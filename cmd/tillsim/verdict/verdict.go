@@ -119,6 +119,9 @@ func group(told []Told) []*payment {
 			p = add(t.Payment)
 			byID[t.Payment] = p
 		}
+		if t.Kind == KindRefund {
+			continue
+		}
 		byBasket[t.basket()] = p
 		if t.Kind != KindReversal {
 			byService[t.service()] = p

@@ -31,6 +31,17 @@ func said(second int, kind Kind, service, payment, answer string) Told {
 	return t
 }
 
+// back makes one line about a part given back: the refund with the till's number id, of basket
+// "R-" and that number.
+func back(second int, service, id string, minor int64, answer string) Told {
+	t := said(second, KindRefund, service, pay1, answer)
+	t.TransactionID, t.Amount, t.Refund = "R-"+id, cny(minor), id
+	if t.Authorized != nil {
+		*t.Authorized = t.Amount
+	}
+	return t
+}
+
 func charge(payment string, n int, charged, refunded int64) Entry {
 	e := Entry{Wallet: "wechatpay", Merchant: "1900000001", Order: sale.OrderID(payment, n, 1), Currency: "CNY",
 		Total: 1280, Charged: charged, Refunded: refunded, State: "SUCCESS"}
@@ -68,6 +79,25 @@ func TestCompare(t *testing.T) {
 		{"repeat got the stored answer", []Told{with(paid, func(t *Told) { t.Digest = "aa" }), with(paid, func(t *Told) { t.Digest = "aa" })}, []Entry{charge(pay1, 1, 1280, 0)}, nil},
 		{"expected", []Told{with(refused, func(t *Told) { t.Expect, t.ExpectWallet = "Failure/Refusal", Unpaid })}, []Entry{charge(pay1, 1, 0, 0)}, nil},
 		{"a payment failed, the basket paid at the next try", []Told{refused, said(2, KindPayment, "S2", pay2, "Success")}, []Entry{charge(pay1, 1, 0, 0), charge(pay2, 1, 1280, 0)}, nil},
+
+		{"a part given back", []Told{paid, back(2, "R1", "r1", 500, "Success")}, []Entry{charge(pay1, 1, 1280, 500)}, nil},
+		{"two parts given back, a third refused", []Told{paid, back(2, "R1", "r1", 500, "Success"), back(3, "R2", "r2", 700, "Success"), back(4, "R3", "r3", 100, "Failure/NotAllowed")}, []Entry{charge(pay1, 1, 1280, 1200)}, nil},
+		{"parts that make the whole", []Told{paid, back(2, "R1", "r1", 500, "Success"), back(3, "R2", "r2", 780, "Success")}, []Entry{charge(pay1, 1, 1280, 1280)}, nil},
+		{"a part, then all the rest", []Told{paid, back(2, "R1", "r1", 500, "Success"), said(3, KindReversal, "R2", pay1, "Success")}, []Entry{charge(pay1, 1, 1280, 1280)}, nil},
+		{"one refund asked for twice", []Told{paid, back(2, "R1", "r1", 500, ""), back(3, "R2", "r1", 500, "Success")}, []Entry{charge(pay1, 1, 1280, 500)}, nil},
+		{"a refund lost, then found by its status", []Told{paid, back(2, "R1", "r1", 500, ""), back(3, "R1", "r1", 500, "Failure/InProgress"), back(4, "R1", "r1", 500, "Success")}, []Entry{charge(pay1, 1, 1280, 500)}, nil},
+		{"a refund that nobody knows yet, done", []Told{paid, back(2, "R1", "r1", 500, ""), back(3, "R1", "r1", 500, "Failure/InProgress")}, []Entry{charge(pay1, 1, 1280, 500)}, nil},
+		{"a refund that nobody knows yet, not done", []Told{paid, back(2, "R1", "r1", 500, ""), back(3, "R1", "r1", 500, "Failure/InProgress")}, []Entry{charge(pay1, 1, 1280, 0)}, nil},
+		{"a customer paid our code after another was closed", []Told{paid}, []Entry{charge(pay1, 1, 0, 0), charge(pay1, 2, 1280, 0)}, nil},
+
+		{"told of a part, and all of it went", []Told{paid, back(2, "R1", "r1", 500, "Success")}, []Entry{charge(pay1, 1, 1280, 1280)}, []string{DiffLost, DiffSum}},
+		{"told of a part, and nothing went", []Told{paid, back(2, "R1", "r1", 500, "Success")}, []Entry{charge(pay1, 1, 1280, 0)}, []string{DiffAmount, DiffSum}},
+		{"a part went twice", []Told{paid, back(2, "R1", "r1", 500, ""), back(3, "R2", "r1", 500, "Success")}, []Entry{charge(pay1, 1, 1280, 1000)}, []string{DiffAmount, DiffSum}},
+		{"told of two parts, one went", []Told{paid, back(2, "R1", "r1", 500, "Success"), back(3, "R2", "r2", 500, "Success")}, []Entry{charge(pay1, 1, 1280, 500)}, []string{DiffAmount, DiffSum}},
+		{"refused, and it went", []Told{paid, back(2, "R1", "r1", 500, "Failure/Refusal")}, []Entry{charge(pay1, 1, 1280, 500)}, []string{DiffAmount, DiffSum}},
+		{"told of all parts, and some is held", []Told{paid, back(2, "R1", "r1", 500, "Success"), back(3, "R2", "r2", 780, "Success")}, []Entry{charge(pay1, 1, 1280, 500)}, []string{DiffTaken, DiffSum}},
+		{"nobody knows yet, and more went than was asked", []Told{paid, back(2, "R1", "r1", 500, ""), back(3, "R1", "r1", 500, "Failure/InProgress")}, []Entry{charge(pay1, 1, 1280, 501)}, []string{DiffAmount}},
+		{"the answer states another part", []Told{paid, with(back(2, "R1", "r1", 500, "Success"), func(t *Told) { a := cny(5); t.Authorized = &a })}, []Entry{charge(pay1, 1, 1280, 5)}, []string{DiffAmount}},
 
 		{"told paid, never charged", []Told{paid}, []Entry{charge(pay1, 1, 0, 0)}, []string{DiffLost, DiffSum}},
 		{"told paid, no order at all", []Told{paid}, nil, []string{DiffLost, DiffSum}},
