@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -60,6 +61,7 @@ type basket struct {
 	id       string // TransactionID
 	stamp    string // its TimeStamp, the same in every request
 	amount   sale.Amount
+	brands   []string // AllowedPaymentBrand; empty allows all
 }
 
 func (c *cashier) basket(scenario string, amount sale.Amount) basket {
@@ -77,7 +79,8 @@ type request struct {
 	basket  basket
 	service string
 	kind    verdict.Kind
-	payment string // of a Reversal: what is given back
+	payment string // of a Reversal or a refund: what is given back
+	reverse bool   // a part is given back by a Reversal, not by a Payment of type Refund
 	status  bool   // asks about an earlier request
 	want    wanted
 	hangUp  context.CancelFunc // the point of sale loses patience
@@ -94,7 +97,28 @@ func (c *cashier) pay(ctx context.Context, b basket, service string, w wanted) *
 	r := &request{basket: b, service: service, kind: verdict.KindPayment, want: w}
 	c.send(ctx, r, func(ctx context.Context) (posclient.Answer, error) {
 		return c.pos.Pay(ctx, posclient.PayRequest{ServiceID: service, TransactionID: b.id, TimeStamp: b.stamp,
-			Amount: b.amount.Decimal(), Currency: string(b.amount.Currency)})
+			Amount: b.amount.Decimal(), Currency: string(b.amount.Currency), Brands: b.brands})
+	})
+	return r
+}
+
+// refund asks to give a part of a payment back: b is the refund's own basket, its amount the
+// part. An empty payment lets the customer show the bill.
+func (c *cashier) refund(ctx context.Context, b basket, payment string, w wanted) *request {
+	r := &request{basket: b, service: c.service(), kind: verdict.KindRefund, payment: payment, want: w}
+	c.send(ctx, r, func(ctx context.Context) (posclient.Answer, error) {
+		return c.pos.Refund(ctx, posclient.RefundRequest{POITransactionID: payment, PayRequest: posclient.PayRequest{ServiceID: r.service,
+			TransactionID: b.id, TimeStamp: b.stamp, Amount: b.amount.Decimal(), Currency: string(b.amount.Currency)}})
+	})
+	return r
+}
+
+// reversePart is the same by a Reversal with an amount.
+func (c *cashier) reversePart(ctx context.Context, b basket, payment string, w wanted) *request {
+	r := &request{basket: b, service: c.service(), kind: verdict.KindRefund, reverse: true, payment: payment, want: w}
+	c.send(ctx, r, func(ctx context.Context) (posclient.Answer, error) {
+		return c.pos.Reverse(ctx, posclient.ReverseRequest{ServiceID: r.service, POITransactionID: payment, TransactionID: b.id,
+			TimeStamp: b.stamp, Amount: b.amount.Decimal()})
 	})
 	return r
 }
@@ -103,8 +127,11 @@ func (c *cashier) pay(ctx context.Context, b basket, service string, w wanted) *
 func (c *cashier) status(ctx context.Context, of *request, w wanted) *request {
 	r := &request{basket: of.basket, service: of.service, kind: verdict.KindStatus, status: true, want: w}
 	ref := posclient.Reference{ServiceID: of.service}
-	if of.kind == verdict.KindReversal {
-		r.kind, r.payment, ref.Category = of.kind, of.payment, "Reversal"
+	if of.kind != verdict.KindPayment {
+		r.kind, r.payment, r.reverse = of.kind, of.payment, of.reverse
+	}
+	if of.kind == verdict.KindReversal || of.reverse {
+		ref.Category = "Reversal"
 	}
 	c.send(ctx, r, func(ctx context.Context) (posclient.Answer, error) {
 		return c.pos.Status(ctx, c.service(), ref)
@@ -153,15 +180,24 @@ func (c *cashier) told(r *request) (verdict.Told, error) {
 		sum := sha256.Sum256(a.Raw)
 		t.Digest = hex.EncodeToString(sum[:])
 	} else if a.Repeated != nil {
-		a.Result, a.ErrorCondition, a.POITransactionID = a.Repeated.Result, a.Repeated.ErrorCondition, a.Repeated.POITransactionID
+		a = *a.Repeated
 	}
 	t.Result, t.Condition = a.Result, a.ErrorCondition
-	if r.kind == verdict.KindReversal {
+	switch r.kind {
+	case verdict.KindReversal:
 		return t, nil
+	case verdict.KindRefund:
+		t.Payment, t.Refund = cmp.Or(t.Payment, a.POITransactionID), a.Additional("refundId")
+	default:
+		t.Payment = a.POITransactionID
 	}
-	t.Payment = a.POITransactionID
 	if t.Result != verdict.Success {
 		return t, nil
+	}
+	if r.reverse {
+		got, err := reversed(r.answer.Raw, r.basket.amount.Currency)
+		t.Authorized = got
+		return t, err
 	}
 	got, err := authorized(r.answer.Raw)
 	t.Authorized = got
@@ -202,6 +238,35 @@ func authorized(raw []byte) (*sale.Amount, error) {
 	a, err := sale.ParseAmount(result.AmountsResp.AuthorizedAmount.String(), result.AmountsResp.Currency)
 	if err != nil {
 		return nil, fmt.Errorf("read the authorized amount: %w", err)
+	}
+	return &a, nil
+}
+
+// reversed finds the amount that the answer to a Reversal states, in its own answer or in the
+// one that a TransactionStatus repeats. Nil when there is none.
+func reversed(raw []byte, currency sale.Currency) (*sale.Amount, error) {
+	type response struct{ ReversedAmount json.Number }
+	var answer struct {
+		SaleToPOIResponse struct {
+			ReversalResponse          response
+			TransactionStatusResponse struct {
+				RepeatedMessageResponse struct {
+					RepeatedResponseMessageBody struct{ ReversalResponse response }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, fmt.Errorf("read the reversed amount: %w", err)
+	}
+	in := answer.SaleToPOIResponse
+	text := cmp.Or(in.ReversalResponse.ReversedAmount, in.TransactionStatusResponse.RepeatedMessageResponse.RepeatedResponseMessageBody.ReversalResponse.ReversedAmount)
+	if text == "" {
+		return nil, nil
+	}
+	a, err := sale.ParseAmount(text.String(), currency)
+	if err != nil {
+		return nil, fmt.Errorf("read the reversed amount: %w", err)
 	}
 	return &a, nil
 }

@@ -51,6 +51,23 @@ func TestTold(t *testing.T) {
 		{"status of a reversal", request{kind: verdict.KindReversal, status: true, payment: "P1", answer: posclient.Answer{Result: "Success", Raw: []byte(`{}`),
 			Repeated: &posclient.Answer{Result: "Success", POITransactionID: "P1"}}},
 			with(func(v *verdict.Told) { v.Kind, v.Result, v.Payment = verdict.KindReversal, "Success", "P1" })},
+		{"a part given back", request{kind: verdict.KindRefund, payment: "P1", answer: posclient.Answer{Result: "Success", POITransactionID: "P1", Raw: []byte(paidJSON), AdditionalResponse: "refundId=R7&x=y"}},
+			with(func(v *verdict.Told) {
+				v.Kind, v.Result, v.Payment, v.Refund, v.Authorized = verdict.KindRefund, "Success", "P1", "R7", &b.amount
+			})},
+		{"a bill that was found", request{kind: verdict.KindRefund, answer: posclient.Answer{Result: "Success", POITransactionID: "P2", Raw: []byte(paidJSON), AdditionalResponse: "refundId=R7"}},
+			with(func(v *verdict.Told) {
+				v.Kind, v.Result, v.Payment, v.Refund, v.Authorized = verdict.KindRefund, "Success", "P2", "R7", &b.amount
+			})},
+		{"a part reversed", request{kind: verdict.KindRefund, reverse: true, payment: "P1", answer: posclient.Answer{Result: "Success", Raw: []byte(`{"SaleToPOIResponse":{"ReversalResponse":{"ReversedAmount":12.80}}}`), AdditionalResponse: "refundId=R7"}},
+			with(func(v *verdict.Told) {
+				v.Kind, v.Result, v.Payment, v.Refund, v.Authorized = verdict.KindRefund, "Success", "P1", "R7", &b.amount
+			})},
+		{"status of a refund", request{kind: verdict.KindRefund, status: true, payment: "P1", answer: posclient.Answer{Result: "Success", Raw: []byte(statusJSON),
+			Repeated: &posclient.Answer{Result: "Success", POITransactionID: "P1", AdditionalResponse: "refundId=R7"}}},
+			with(func(v *verdict.Told) {
+				v.Kind, v.Result, v.Payment, v.Refund, v.Authorized = verdict.KindRefund, "Success", "P1", "R7", &b.amount
+			})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+
+	"github.com/tilld/tilld/agent/wallet/wallettest"
 )
 
 // Control asks the running daemon through its control socket, as its command line does. body
@@ -89,4 +91,12 @@ func (r *Rig) EditConfig(edit func(text string) string) error {
 		return fmt.Errorf("edit the configuration: %w", err)
 	}
 	return nil
+}
+
+// SecondKey adds another wallet's public key to the keys of a contract in the configuration's
+// text, as a shop does while its wallet changes keys.
+func (r *Rig) SecondKey(text, wallet string) string {
+	first := quote(r.path("wallets/" + wallet + "-platform.pem"))
+	second := quote(r.path("wallets/" + wallettest.UnionPay + "-platform.pem"))
+	return strings.Replace(text, "wallet_keys = ["+first+"]", "wallet_keys = ["+first+", "+second+"]", 1)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -215,13 +216,16 @@ func (r *Rig) contracts() ([]contract, error) {
 		if len(c.WalletKeyPEM) > 0 {
 			verify = []string{c.WalletKeyFile}
 		}
-		var sells []string
-		if c.Wallet == wallettest.WeChatPayV2 {
-			sells = []string{LegacySaleID}
-		}
-		out = append(out, contract{Slot: i + 1, SaleIDs: sells, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
+		made := contract{Slot: i + 1, Name: c.Name, Wallet: c.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
 			Endpoint: c.Endpoint, CAFile: c.CAFile, KeyID: c.KeyID, KeyFile: c.KeyFile, WalletKeys: verify,
-			Settings: c.Settings, Files: c.FilePaths, Offer: c.Offers})
+			Settings: c.Settings, Files: c.FilePaths, Offer: c.Offers}
+		if c.Wallet == wallettest.WeChatPayV2 {
+			// Before v3, which sells for everybody.
+			made.SaleIDs = []string{LegacySaleID}
+			out = slices.Insert(out, 0, made)
+			continue
+		}
+		out = append(out, made)
 	}
 	return out, nil
 }
