@@ -47,7 +47,7 @@ run: build ## a whole till on the desk: simulated scanner and wallets, a page to
 	@$(BIN)/tillsim run $(ARGS)
 
 .PHONY: demo
-demo: build ## every kind of payment, unattended; BREAK=double-charge or lost-sale plants an accident
+demo: build ## every kind of payment, unattended; BREAK=double-charge, lost-sale or over-refund
 	@$(BIN)/tillsim demo $(if $(BREAK),--break $(BREAK)) $(ARGS)
 
 SALES ?= 300

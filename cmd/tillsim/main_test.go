@@ -136,7 +136,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("status %d\n%s", status, out)
 		}
 	})
-	for accident, kind := range map[string]string{"double-charge": verdict.DiffTwice, "lost-sale": verdict.DiffLost} {
+	for accident, kind := range map[string]string{"double-charge": verdict.DiffTwice, "lost-sale": verdict.DiffLost, "over-refund": verdict.DiffAmount} {
 		t.Run(accident, func(t *testing.T) {
 			dir := t.TempDir()
 			status, out := tillsim(t, 2*time.Minute, bin, "demo", "--dir", dir, "--break", accident, "--only", "counter")

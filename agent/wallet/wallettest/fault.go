@@ -66,10 +66,11 @@ const (
 	RefundProcessing Kind = "refund-processing"
 	RefundStuck      Kind = "refund-stuck"
 	RefundRefused    Kind = "refund-refused"
-	// DoubleCharge and LostSale are accidents planted to see that a comparison finds them:
-	// charged twice, or answered "paid" with nothing charged.
+	// DoubleCharge, LostSale and OverRefund are accidents planted to see that a comparison
+	// finds them: charged twice, answered "paid" with nothing charged, given back twice.
 	DoubleCharge Kind = "double-charge"
 	LostSale     Kind = "lost-sale"
+	OverRefund   Kind = "over-refund"
 )
 
 // Kinds lists every kind, for pages and flags.
@@ -77,7 +78,7 @@ func Kinds() []Kind {
 	return []Kind{Down, DropRequest, DropAnswer, Silent, SilentNoOrder, Slow, Hold, Confirm, ConfirmAfter, Declined,
 		CodeExpired, SystemError, WrongTotal, OtherOrder, NumberUsed, HTML200, Redirect307, TooMany, BadGateway, Huge,
 		Trickle, BadSignature, NoSignature, ReverseFails, ReverseAnswerLost, ReverseLies, CancelTooLate, NotFoundOnQuery, LateCharge,
-		RefundProcessing, RefundStuck, RefundRefused, DoubleCharge, LostSale}
+		RefundProcessing, RefundStuck, RefundRefused, DoubleCharge, LostSale, OverRefund}
 }
 
 // Fault is one misbehaviour and its particulars.
@@ -104,7 +105,7 @@ func (f Fault) on() sale.Op {
 		return sale.OpReverse
 	case NotFoundOnQuery:
 		return sale.OpQuery
-	case RefundProcessing, RefundStuck, RefundRefused:
+	case RefundProcessing, RefundStuck, RefundRefused, OverRefund:
 		return sale.OpRefund
 	}
 	return sale.OpPay

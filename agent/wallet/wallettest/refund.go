@@ -74,6 +74,8 @@ func (h *house) refund(o order, f Fault) (Entry, verdict) {
 		})
 	case RefundStuck:
 		r.State = RefundAbnormal
+	case OverRefund:
+		e.RefundedMinor += o.amount
 	}
 	e.Refunds = append(e.Refunds, r)
 	if e.RefundedMinor == e.TotalMinor {

@@ -25,6 +25,7 @@ import (
 const (
 	DoubleCharge = "double-charge" // the wallet charges the customer twice
 	LostSale     = "lost-sale"     // the wallet says "paid" and charges nobody
+	OverRefund   = "over-refund"   // the wallet gives a part back twice
 )
 
 // Kinds of difference that only the one who played can know of.
@@ -41,7 +42,7 @@ const Scale = 10
 type Options struct {
 	Tilld string // the daemon's program
 	Dir   string // where everything is written
-	Break string // an accident to plant: DoubleCharge, LostSale, or none
+	Break string // an accident to plant: DoubleCharge, LostSale, OverRefund, or none
 	Only  string // the name of the one till to play on; empty plays on all
 	Scale int    // zero means Scale
 	// Storm is a number of random stories to play instead of the scenarios; Seed makes them.
@@ -109,20 +110,26 @@ func Run(ctx context.Context, o Options) ([]verdict.Difference, error) {
 
 // withAccident adds the accident's scenario to the first lane.
 func withAccident(all []lane, name string) ([]lane, error) {
-	kinds := map[string]wallettest.Kind{DoubleCharge: wallettest.DoubleCharge, LostSale: wallettest.LostSale}
-	kind, ok := kinds[name]
+	plays := map[string]func(*play){
+		DoubleCharge: accident(wallettest.DoubleCharge, paidBy(wallettest.WeChatPay)),
+		LostSale:     accident(wallettest.LostSale, paidBy(wallettest.WeChatPay)),
+		OverRefund:   accident(wallettest.OverRefund, onePart),
+	}
 	if name == "" {
 		return all, nil
 	}
-	if !ok {
-		return nil, fmt.Errorf("demo: no accident %q: %s or %s", name, DoubleCharge, LostSale)
+	if plays[name] == nil {
+		return nil, fmt.Errorf("demo: no accident %q: %s, %s or %s", name, DoubleCharge, LostSale, OverRefund)
 	}
-	accident := scenario{"accident: " + name, func(p *play) {
-		p.inject(wallettest.WeChatPay, wallettest.Fault{Kind: kind}, 1)
-		paidBy(wallettest.WeChatPay)(p)
-	}}
-	all[0].scenarios = append([]scenario{accident}, all[0].scenarios...)
+	all[0].scenarios = append([]scenario{{"accident: " + name, plays[name]}}, all[0].scenarios...)
 	return all, nil
+}
+
+func accident(kind wallettest.Kind, then func(*play)) func(*play) {
+	return func(p *play) {
+		p.inject(wallettest.WeChatPay, wallettest.Fault{Kind: kind}, 1)
+		then(p)
+	}
 }
 
 // runName makes the first characters of all numbers of this demo.
@@ -163,7 +170,7 @@ func (s *show) lane(ctx context.Context, n int, l lane) (err error) {
 	if s.o.Storm > 0 || s.o.Chaos > 0 {
 		wait = stormWait
 	}
-	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale, CodeWait: wait, Boxes: s.o.Chaos > 0, Also: rig.Further(),
+	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale, CodeWait: wait, Boxes: s.o.Chaos > 0, Also: wallettest.Further(),
 		Serial: fmt.Sprintf("00015800000%04d", n+1), Notify: func(line string) { s.differ(DiffNotPlayed, l.name+": "+line) }})
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ func lanes() []lane {
 			{"wallet without a contract", noContract},
 			{"e-CNY through the aggregator", throughAggregator},
 			{"direct contract out of reach, the aggregator takes it", anotherWay},
+			{"a wallet of Alipay+, in Hong Kong dollars", throughAlipayPlus},
 			{"WeChat Pay by API v2", byLegacy},
 			{"keys are renewed during a sale", renewsKeys},
 			{"wallet unreachable, nothing sent", unreachable},

@@ -45,6 +45,12 @@ func (p *play) refund(b basket, payment string, w wanted) *request {
 	return r
 }
 
+// onePart gives a fourth back.
+func onePart(p *play) {
+	r, payment := p.soldBy(wallettest.WeChatPay, wanted{})
+	p.refund(p.part(r, 25), payment, successAnswer)
+}
+
 func partByPart(p *play) {
 	r, payment := p.soldBy(wallettest.WeChatPay, successInPart)
 	p.refund(p.part(r, 40), payment, successAnswer)
@@ -177,7 +183,9 @@ func selfTest(p *play) {
 		out, _, err := p.rig.Command(ctx, "sale", "--self-test")
 		done <- result{out, err}
 	}()
-	p.event("armed")
+	p.await("the scanner to be armed for the self-test", func(h rig.Happening) bool {
+		return h.Event != nil && h.Event.Kind == "armed" && h.Event.Amount == "0.01 CNY"
+	})
 	p.showFresh(wallettest.WeChatPay)
 	said := <-done
 	if p.err == nil && said.err != nil {

@@ -18,7 +18,16 @@ func throughAggregator(p *play) {
 	r := p.sell(p.basket(), success)
 	p.showFresh(wallettest.Aggregator)
 	p.told(r)
-	p.paidBy(r, "DCPAY")
+	p.paidBy(r, "ecny")
+}
+
+// throughAlipayPlus: Alipay's own contract settles in yuan alone.
+func throughAlipayPlus(p *play) {
+	b := p.basket()
+	b.amount.Currency = "HKD"
+	r := p.sell(b, success)
+	p.showFresh(wallettest.AlipayPlus)
+	p.told(r)
 }
 
 // paidBy checks which wallet the point of sale was told of.
@@ -26,7 +35,7 @@ func (p *play) paidBy(r *request, wallet string) {
 	if p.err != nil {
 		return
 	}
-	if got := r.answer.Additional("paymentMethodVariant"); !strings.EqualFold(got, wallet) {
+	if got := r.answer.Additional("paymentMethodVariant"); got != wallet {
 		p.fail("the point of sale was told that %q paid, want %q", got, wallet)
 	}
 }

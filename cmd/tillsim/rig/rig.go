@@ -30,7 +30,7 @@ type Options struct {
 	// POS and Display are wanted addresses; a taken port means the next free one. Empty
 	// means any port on 127.0.0.1.
 	POS, Display string
-	// Also names wallets beside the three that every rig has: see Further.
+	// Also names wallets beside the three that every rig has: see wallettest.Further.
 	Also []string
 	// Boxes puts a box into the link to each wallet that can drop everything without a word.
 	Boxes bool
@@ -47,9 +47,6 @@ const Model = "TILLD"
 // LegacySaleID is the only point of sale that sells through WeChat Pay's API v2, where a rig
 // has it: for all others it would take the place of v3.
 const LegacySaleID = "LEGACY"
-
-// Further lists the wallets that a rig may have beside the usual three.
-func Further() []string { return []string{wallettest.WeChatPayV2, wallettest.Aggregator} }
 
 // maxSocket is what the kernel takes for the path of a Unix socket, without the final zero.
 const maxSocket = 107
