@@ -18,7 +18,8 @@ import (
 const codeScheme = "weixin://wxpay/"
 
 // offerScene is the terminal information of an offer, from the amount's end to the end of the
-// body. The documents want the payer's address, which a till cannot know: ours stands in.
+// body. The documents want the payer's address, which a till cannot know: ours stands in
+// (unconfirmed that every contract takes it).
 func offerScene(t terminal.Info) []byte {
 	ip := t.DeviceIP
 	if ip == "" {

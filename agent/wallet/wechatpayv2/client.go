@@ -66,7 +66,7 @@ func New(cfg wallet.Config, s Settings) (*Client, error) {
 
 // scene is what every sale says of the goods and of the terminal. device_info takes 32
 // characters: of a longer serial number the end tells terminals apart. spbill_create_ip must be
-// there.
+// there; that it may be the loopback's is (unconfirmed).
 func scene(t terminal.Info) []field {
 	ip := t.DeviceIP
 	if ip == "" {

@@ -76,7 +76,8 @@ func sumUp(in values) (g given, cause string) {
 
 // givenBack finds out what the trade state REFUND means, which stands for a refund of a part
 // as well: given back in full is the order whose refunds, all of them done, make up its total,
-// or the one that is being reversed and has no refund at all: the reverse itself is none.
+// or the one that is being reversed and has no refund at all. That a reverse is not listed among
+// the refunds is (unconfirmed); listed, it makes up the total.
 func (c *Client) givenBack(ctx context.Context, a sale.Attempt, ans sale.Answer) (sale.Answer, error) {
 	g, order, cause, err := c.givenOf(ctx, "out_trade_no", a.ID)
 	switch {

@@ -18,7 +18,8 @@ var refundStates = map[string]sale.RefundOutcome{
 }
 
 // refundCodes is the closed list for a refund: what the documents call "the application for
-// the refund failed". ERROR and REFUND_FEE_MISMATCH are not among them: the second says that
+// the refund failed"; INVALID_REQUEST stands in those of API v3 and is answered by v2 too
+// (secondary). ERROR and REFUND_FEE_MISMATCH are not among them: the second says that
 // this number was used with another sum.
 var refundCodes = map[string]bool{
 	"NOTENOUGH":             true,
