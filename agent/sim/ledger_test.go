@@ -54,6 +54,13 @@ type order struct {
 	budget    int          // how many requests may still go wrong
 	sentBy    *incarnation
 	kind      answerKind
+	log       []request // queries and reverses, as they left the till
+}
+
+// request is one that left a till.
+type request struct {
+	op sale.Op
+	at time.Time
 }
 
 // answerKind is what the customer and the wallet make of a request to pay.

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/tilld/tilld/agent/sale"
@@ -72,7 +73,7 @@ func (x *wire) Pay(ctx context.Context, a sale.Attempt, c sale.Credential) (sale
 	case o.foreign:
 		x.sleep(ctx, x.p.clock.Answer/20)
 		return o.payNow(), nil
-	case w.rolls(o, dropRequest):
+	case w.lostPays || w.rolls(o, dropRequest):
 		return x.silence(ctx)
 	case w.rolls(o, delayed):
 		late := rnd(o.r, x.p.clock.Quiet())
@@ -149,6 +150,7 @@ func (x *wire) ask(ctx context.Context, a sale.Attempt, op sale.Op, leaves momen
 		o.foreign, o.state, o.in = false, absent, 0
 	}
 	x.checkAsk(o, op)
+	o.log = append(o.log, request{op, time.Now()})
 	if x.p.isDown() {
 		w.mark(o.buyer.basket, walletDown)
 		if o.r.IntN(2) == 0 {
@@ -185,7 +187,7 @@ func (x *wire) answer(ctx context.Context, o *order, op sale.Op, serve func() sa
 		w.crash(x.inc)
 		return sale.Answer{Cause: "the power failed"}, nil
 	}
-	if w.rolls(o, dropAnswer) {
+	if w.mute || !w.lostPays && w.rolls(o, dropAnswer) {
 		return x.silence(ctx)
 	}
 	wait := rnd(o.r, x.p.clock.Answer/20)
@@ -209,6 +211,9 @@ func (x *wire) silence(ctx context.Context) (sale.Answer, error) {
 // sleep lets time pass, without world.mu.
 func (x *wire) sleep(ctx context.Context, d time.Duration) {
 	w := x.p.w
+	if w.instant && d < x.p.clock.Answer {
+		return
+	}
 	w.mu.Unlock()
 	defer w.mu.Lock()
 	timer := time.NewTimer(d + 1)
@@ -312,5 +317,22 @@ func (x *wire) checkAsk(o *order, op sale.Op) {
 		w.violate("order %s is reversed %s after sending, %s is the earliest", o.id, now.Sub(from), c.ReverseAfter)
 	case op == sale.OpQuery && at == unknownKeep && o.sentBy == x.inc && now.Sub(from) < c.FirstQuery:
 		w.violate("order %s is asked about %s after sending, %s is the earliest", o.id, now.Sub(from), c.FirstQuery)
+	}
+}
+
+// checkSpacing holds the queries of an order to the table: never closer than it says while
+// the payer may still confirm, except that one falls on the deadline.
+func (w *world) checkSpacing(t *testing.T, o *order) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := o.p.clock
+	for i, r := range o.log {
+		age := r.at.Sub(o.sentAt)
+		switch {
+		case i == 0 && age < c.FirstQuery:
+			t.Errorf("the first query %s after sending", age)
+		case i > 0 && age < c.PayerDeadline && r.at.Sub(o.log[i-1].at) < c.QueryEvery:
+			t.Errorf("query after %s, %s after the one before", age, r.at.Sub(o.log[i-1].at))
+		}
 	}
 }

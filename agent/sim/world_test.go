@@ -15,10 +15,13 @@ import (
 
 // world is one seed: tills, providers, points of sale and what goes wrong.
 type world struct {
-	seed  uint64
-	begin time.Time
-	speed int // the wallets' tables and all that people do run this many times faster
-	focus *focus
+	seed     uint64
+	begin    time.Time
+	speed    int // the wallets' tables and all that people do run this many times faster
+	focus    *focus
+	instant  bool // requests take no time, unless they get no answer
+	mute     bool // nothing is answered
+	lostPays bool // no request to pay arrives
 
 	// mu guards everything below and everything of the fakes. It is held for memory only.
 	mu         sync.Mutex
@@ -44,6 +47,16 @@ type focus struct {
 	point point
 	fault fault
 	done  bool
+}
+
+// clocks are the tables of the wallets, as their packages have them.
+var clocks = []struct {
+	wallet, scheme string
+	clock          sale.Clock
+}{
+	{wechatpay.Name, "wechatpay", wechatpay.Clock()},
+	{alipay.Name, "alipay-cn", alipay.Clock()},
+	{unionpay.Name, "unionpay", unionpay.Clock()},
 }
 
 // span is a time during which something is wrong.
@@ -83,9 +96,9 @@ func newWorld(seed uint64, cover *coverage, f *focus) *world {
 		w.crashEvery = 20 << w.r.IntN(4)
 		w.nextCrash = w.r.IntN(2*w.crashEvery) + 1
 	}
-	w.newProvider(1, "wechatpay", wechatpay.Clock(), "wechatpay")
-	w.newProvider(2, "alipay", alipay.Clock(), "alipay-cn")
-	w.newProvider(3, "unionpay", unionpay.Clock(), "unionpay")
+	for i, c := range clocks {
+		w.newProvider(i+1, c.wallet, c.clock, c.scheme)
+	}
 	for _, p := range w.providers {
 		if w.r.IntN(8) == 0 {
 			at := w.begin.Add(rnd(w.r, w.secs(200)))

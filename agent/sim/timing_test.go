@@ -1,0 +1,175 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/sale"
+)
+
+// still is a world at its true speed in which one till sells one basket at one wallet, and
+// nothing goes wrong but what a test asks for.
+type still struct {
+	w *world
+	b *box
+	p *provider
+	k *basket
+	a *ask
+}
+
+func newStill(wallet string, plan ...fault) *still {
+	w := newWorld(1, newCoverage(), &focus{done: true})
+	w.speed, w.instant = 1, true
+	w.providers, w.boxes = nil, nil
+	for i, c := range clocks {
+		w.newProvider(i+1, c.wallet, c.clock, c.scheme)
+	}
+	w.newBox(0)
+	b := w.boxes[0]
+	b.fulls, b.jumps, b.disk.slow = nil, nil, false
+	b.desks = b.desks[:1]
+	d := b.desks[0]
+	d.saleID = "POS-0"
+	s := &still{w: w, b: b, k: d.newBasket(0)}
+	for _, p := range w.providers {
+		if p.ref.Wallet == wallet {
+			s.p = p
+		}
+	}
+	s.k.plan, s.k.via = 0, s.p
+	for _, f := range plan {
+		s.k.plan.add(f)
+	}
+	s.a = d.newAsk(s.k, "")
+	b.power.Go(b.run)
+	synctest.Wait()
+	return s
+}
+
+// pay asks for the money and returns the order once the code is sent, and its end.
+func (s *still) pay() (*order, <-chan agent.Reply) {
+	told := make(chan agent.Reply, 1)
+	inc := s.b.live()
+	go func() {
+		r, _ := inc.till.Pay(context.Background(), agent.PayRequest{Asked: s.a.asked, Amount: sale.Amount{Minor: s.k.bill, Currency: "CNY", Exponent: 2}})
+		told <- r
+	}()
+	for {
+		time.Sleep(time.Millisecond)
+		s.w.mu.Lock()
+		n := len(s.k.orders)
+		s.w.mu.Unlock()
+		if n > 0 {
+			return s.k.orders[0], told
+		}
+	}
+}
+
+// want holds what left the till to a list like "query 5s".
+func (s *still) want(t *testing.T, o *order, from time.Time, want ...string) {
+	t.Helper()
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	var got []string
+	for _, r := range o.log {
+		got = append(got, fmt.Sprintf("%s %s", r.op, r.at.Sub(from)))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the till asked\n\t%v, want\n\t%v", got, want)
+	}
+	for _, v := range s.w.violations {
+		t.Error(v)
+	}
+}
+
+// every lists a query at first, then every so often until the deadline, and on it.
+func every(c sale.Clock) (asks []string) {
+	at := c.FirstQuery
+	for ; at < c.PayerDeadline; at += c.QueryEvery {
+		asks = append(asks, fmt.Sprintf("query %s", at))
+	}
+	return append(asks, fmt.Sprintf("query %s", c.PayerDeadline))
+}
+
+// TestTimes holds the till to the wallets' tables, to the nanosecond.
+func TestTimes(t *testing.T) {
+	for _, c := range clocks {
+		quiet := func(name string, plan []fault, f func(*testing.T, *still)) {
+			t.Run(c.wallet+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newStill(c.wallet, plan...)
+					f(t, s)
+					s.b.shutDown()
+				})
+			})
+		}
+		deadline := fmt.Sprint(c.clock.PayerDeadline)
+		quiet("nobody confirms: spaced queries, the last on the deadline, and taken back directly after it", []fault{confirmAfterLast}, func(t *testing.T, s *still) {
+			o, told := s.pay()
+			if r := <-told; r.Ending != sale.EndCancelled {
+				t.Errorf("told %s", r.Ending)
+			}
+			s.want(t, o, o.sentAt, append(every(c.clock), "reverse "+deadline, "query "+deadline)...)
+			if o.in == 0 || o.net() != 0 {
+				t.Errorf("the late confirmation: charged %d, given back %d", o.in, o.out)
+			}
+		})
+		quiet("aborted at once: no reverse before its time", []fault{confirmAfterLast}, func(t *testing.T, s *still) {
+			o, told := s.pay()
+			time.Sleep(time.Second - time.Since(o.sentAt))
+			s.b.desks[0].abort(s.a)
+			if r := <-told; r.Ending != sale.EndAborted {
+				t.Errorf("told %s", r.Ending)
+			}
+			at := max(time.Second, c.clock.ReverseAfter)
+			s.want(t, o, o.sentAt, "query 1s", fmt.Sprint("reverse ", at), fmt.Sprint("query ", at))
+		})
+		quiet("aborted and restarted: the wait counts in full again", []fault{confirmAfterLast}, func(t *testing.T, s *still) {
+			o, _ := s.pay()
+			time.Sleep(time.Second - time.Since(o.sentAt))
+			s.b.desks[0].abort(s.a)
+			time.Sleep(time.Millisecond)
+			s.w.mu.Lock()
+			if c.clock.ReverseAfter == 0 { // too late, it is taken back already
+				s.w.mu.Unlock()
+				return
+			}
+			s.w.crash(s.b.inc)
+			s.w.mu.Unlock()
+			synctest.Wait()
+			<-s.b.powered()
+			start := s.b.live().start
+			time.Sleep(time.Minute)
+			s.want(t, o, start, fmt.Sprint("query ", o.log[0].at.Sub(start)), "query 0s", fmt.Sprint("reverse ", c.clock.ReverseAfter), fmt.Sprint("query ", c.clock.ReverseAfter))
+		})
+		quiet("silence is no reason to take anything back", []fault{dropAnswer}, func(t *testing.T, s *still) {
+			s.w.mute = true
+			o, _ := s.pay()
+			time.Sleep(3 * time.Hour)
+			s.w.mu.Lock()
+			if slices.ContainsFunc(o.log, func(r request) bool { return r.op == sale.OpReverse }) {
+				t.Error("reversed without a word")
+			}
+			if len(o.log) < 20 || len(o.log) > 250 {
+				t.Errorf("asked %d times in three hours", len(o.log))
+			}
+			s.w.mu.Unlock()
+			s.w.checkSpacing(t, o)
+		})
+		quiet("it does not exist: undone only after the quiet time", nil, func(t *testing.T, s *still) {
+			s.w.lostPays = true
+			o, told := s.pay()
+			o.tombstone = false
+			<-told
+			last := o.log[len(o.log)-1]
+			if last.op != sale.OpQuery || last.at.Sub(o.sentAt) != c.clock.Quiet() {
+				t.Errorf("proven by a %s after %s, want a query after %s", last.op, last.at.Sub(o.sentAt), c.clock.Quiet())
+			}
+		})
+	}
+}
