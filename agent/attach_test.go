@@ -168,6 +168,21 @@ func TestBasketOverAClockJump(t *testing.T) {
 	})
 }
 
+// The age of an order counts from the right time, whatever the clock said when it was sent.
+func TestSentDuringAClockJump(t *testing.T) {
+	bubble(t, "sent while the clock was ten years behind", func(t *testing.T, d *desk) {
+		behind := time.Duration(0)
+		d.adjust = func(o *agent.Options) { o.Wall = func() time.Time { return time.Now().Add(-behind) } }
+		d.restart()
+		reply := d.ask("1", "A", 100)
+		d.wechat.onPay = silent(true)
+		behind, d.trusted = 10*365*24*time.Hour, false
+		d.mustScan(d.wechatCode())
+		behind, d.trusted = 0, true
+		d.want(reply, sale.EndPaid, time.Minute)
+	})
+}
+
 // A Reversal that nobody can begin is not "in progress".
 func TestReversalWhileNotRunning(t *testing.T) {
 	bubble(t, "it is as good as not heard", func(t *testing.T, d *desk) {

@@ -132,7 +132,7 @@ func (pm *payment) offer(ctx context.Context, w *waiting) (over bool, err error)
 	c, n := t.contracts[d.Slot], len(p.Attempts)+1
 	a := sale.Attempt{
 		ID: sale.OfferedID(p.ID, n, d.Slot), N: n, Contract: c.Ref, Amount: p.Amount, Scheme: d.Scheme,
-		SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, State: sale.Offered, OfferLife: c.Clock.OfferLife,
+		SentAt: t.sentAt(p), Boot: t.o.Boot, State: sale.Offered, OfferLife: c.Clock.OfferLife,
 	}
 	err = pm.save(ctx, func(p *sale.Payment) ([]queue.Put, error) {
 		if p.Intent == sale.Undo {

@@ -54,6 +54,15 @@ func (t *Till) age(a *sale.Attempt) time.Duration {
 	return t.o.Wall().Sub(a.SentAt)
 }
 
+// sentAt is the time of sending by the wall clock. While that is not trusted it is when the
+// payment began, which only trusted time lets it do: an age counts from it for days.
+func (t *Till) sentAt(p sale.Payment) time.Time {
+	if ok, _ := t.o.TimeTrusted(); !ok {
+		return p.Begun
+	}
+	return t.o.Wall().Round(0)
+}
+
 func (pm *payment) step(ctx context.Context, u *sale.Pursuit, c *Contract, step sale.Step) (done bool, err error) {
 	t := pm.t
 	switch step.Do {

@@ -335,7 +335,7 @@ func (pm *payment) sendOnce(ctx context.Context, c *Contract, cred sale.Credenti
 	n := len(p.Attempts) + 1
 	a := sale.Attempt{
 		ID: sale.OrderID(p.ID, n, c.Ref.Slot), N: n, Contract: c.Ref, Amount: p.Amount,
-		Scheme: cred.Scheme, CodeMAC: mac, SentAt: t.o.Wall().Round(0), Boot: t.o.Boot, State: sale.Sending,
+		Scheme: cred.Scheme, CodeMAC: mac, SentAt: t.sentAt(p), Boot: t.o.Boot, State: sale.Sending,
 	}
 	send, err := pm.makeDurable(ctx, a, cred, c)
 	switch {

@@ -12,6 +12,9 @@ import (
 // checkTold holds an answer to what is durable, and to what was heard before. The caller
 // holds mu.
 func (w *world) checkTold(b *box, a *ask, r agent.Reply) {
+	if r.Ending == sale.EndPaid && a.reversal == "" && r.Payment.Amount.Minor != 0 && r.Payment.Amount.Minor != a.amount {
+		w.violate("request %s for %d was told that it is paid, of payment %s for %d", a.asked.ServiceID, a.amount, r.Payment.ID, r.Payment.Amount.Minor)
+	}
 	if a.ending != "" && (a.ending != r.Ending || !bytes.Equal(a.bytes, r.Bytes)) {
 		w.violate("request %s was told %q first and %q now", a.asked.ServiceID, a.bytes, r.Bytes)
 	}
@@ -99,6 +102,9 @@ func (w *world) decide(inc *incarnation, p sale.Payment) {
 	a := p.Current()
 	o := w.providers[a.Contract.Slot-1].orders[a.ID]
 	isPaid := false
+	if o != nil && !o.foreign && time.Since(o.sentAt) < o.p.clock.Window-o.p.clock.WindowMargin-time.Minute {
+		w.violate("order %s waits for a person %s after sending", o.id, time.Since(o.sentAt))
+	}
 	if o != nil {
 		o.catchUp(time.Now())
 		if len(o.arrivals) > 0 {
@@ -211,15 +217,24 @@ func (w *world) auditAsks(b *box, inc *incarnation, payments map[string]*sale.Pa
 }
 
 func (w *world) auditAsk(b *box, inc *incarnation, a *ask, told, own *sale.Payment) {
-	st, r, err := inc.till.Status(context.Background(), a.asked.Key())
+	st, r, err := agent.StatusKnown, agent.Reply{Ending: a.ending, Payment: sale.Payment{ID: a.payment}, Bytes: a.bytes}, error(nil)
+	if a.again || a.reused {
+		own = nil // it may be another basket's
+	} else {
+		st, r, err = inc.till.Status(context.Background(), a.asked.Key())
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := a.asked.ServiceID
+	if told != nil && told.Asked.TransactionID != "" && w.basketOf(told.Asked) != a.basket {
+		w.violate("request %s was told about payment %s, of another basket", name, told.ID)
+	}
 	switch {
 	case err != nil:
 		w.violate("status of request %s: %v", name, err)
 	case st == agent.StatusInProgress:
 		w.violate("request %s is in progress for ever", name)
+	case st == agent.StatusKnown && a.ending == "":
 	case st == agent.StatusKnown:
 		w.checkTold(b, a, r)
 	case a.ending == sale.EndPaid && !b.disk.wasFull: // that nothing was charged may be forgotten

@@ -30,6 +30,8 @@ type disk struct {
 	slow    bool
 	wasFull bool
 	flights []*flight // commits on their way, in order
+	last    *record   // what the last commit began, if it was an order
+	orders  []string
 }
 
 type record struct {
@@ -82,6 +84,10 @@ func (d *disk) write(puts []queue.Put) {
 			d.open++
 		}
 		r.value, r.put = p.Value, p
+		d.last = nil
+		if p.Kind == queue.Payment && len(p.Orders) == 1 && placeOf(p) == sending {
+			d.last, d.orders = r, p.Orders
+		}
 		d.highest = max(d.highest, p.PaymentSeq)
 		if p.Kind == queue.Payment {
 			at := placeOf(p)
@@ -112,6 +118,13 @@ func (d *disk) tear(puts []queue.Put) {
 // crash decides what of the commits on their way is durable: a part from the beginning; of
 // the next one the witness may know.
 func (d *disk) crash() {
+	if r := d.last; r != nil && d.w.breaks(driveLies, r.key) {
+		d.tear([]queue.Put{r.put})
+		d.open--
+		r.value, r.put = nil, queue.Put{}
+		d.places[r.key] = nothing
+		d.w.note("disk %d: %s is lost", d.box.n, r.key)
+	}
 	for _, f := range d.flights {
 		if f.done {
 			continue

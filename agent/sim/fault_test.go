@@ -35,13 +35,17 @@ const (
 	walksAway                     // the customer or the cashier goes
 	lateRequest                   // an abort or a status query overtakes the request
 	givesBack                     // the payment is reversed afterwards
+	otherAmount                   // the point of sale asks again for another amount
+	numberAgain                   // the point of sale uses a ServiceID twice
+	driveLies                     // what was said to be on the disk is not, and the witness knows
 	numFaults
 )
 
 var faultNames = [numFaults]string{"drop request", "drop answer", "delay", "duplicate", "reorder", "system error", "confirms late",
 	"confirms after the last query", "reverse fails", "does not exist", "payment error", "wrong total", "another order", "forged answer",
 	"transaction again", "number used", "code again", "bad code", "not sent", "wallet down", "clock jump", "disk full", "disk error",
-	"copied till", "time-out and retry", "restart of the POS", "abort", "cash", "walks away", "late request", "reversal"}
+	"copied till", "time-out and retry", "restart of the POS", "abort", "cash", "walks away", "late request", "reversal", "another amount", "ServiceID again",
+	"lying drive"}
 
 func (f fault) String() string { return faultNames[f] }
 

@@ -36,6 +36,9 @@ func (g *gate) Arm(context.Context) error {
 		return nil
 	}
 	g.checkAlone(payment)
+	if off := p.Begun.Sub(epoch.Add(time.Since(w.begin))); off.Abs() > 24*time.Hour {
+		w.violate("payment %s began %s off the right time", payment, off)
+	}
 	b := w.basketOf(p.Asked)
 	w.paymentOf[payment] = b
 	g.armed, g.shut = true, make(chan struct{})
@@ -51,6 +54,13 @@ func (g *gate) checkAlone(payment string) {
 	for other, at := range g.inc.box.disk.places {
 		if other != payment && (at == sending || at == unknownKeep) {
 			g.inc.box.w.violate("payment %s asks for a code while %s is %s", payment, other, at)
+		}
+	}
+	for _, p := range g.inc.box.w.providers {
+		for _, o := range p.list {
+			if o.foreign && o.owner == g.inc.box && o.sentBy == g.inc && g.inc.box.disk.places[o.id[:22]] == manual {
+				g.inc.box.w.violate("payment %s asks for a code though the number of order %s was used before", payment, o.id)
+			}
 		}
 	}
 }

@@ -189,6 +189,9 @@ func (o *order) reverseNow(now time.Time) sale.Answer {
 		o.out = o.in // what must never happen; the audit sees it
 		return o.says(sale.OutAccepted)
 	}
+	if now.Sub(o.sentAt) > o.p.clock.Window {
+		return o.says(sale.OutDeclined) // for ever
+	}
 	if o.refusals > 0 && !w.healed {
 		o.refusals--
 		w.mark(o.buyer.basket, reverseFails)

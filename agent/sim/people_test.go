@@ -52,11 +52,14 @@ type customer struct {
 // ask is one request of a point of sale, under its ServiceID, and what was heard about it.
 type ask struct {
 	asked    sale.Asked
+	amount   int64
 	basket   *basket
 	arrived  bool // at a till
 	early    bool // it was aborted, with an answer, before it arrived
 	missing  bool // its status was "not found"
 	undone   bool // it was aborted, with an answer, while nothing was decided
+	reused   bool // its ServiceID is used again, for another basket
+	again    bool // its ServiceID was used before, for another basket
 	ending   sale.Ending
 	payment  string
 	bytes    []byte
@@ -100,6 +103,10 @@ func (d *desk) newBasket(i int) *basket {
 	}
 	if w.focus != nil {
 		b.plan.add(w.focus.fault)
+	}
+	if perTry[d.saleID] || b.plan.has(lateRequest) {
+		// A part of a bill is another payment, and these look like one to anybody.
+		b.plan &^= 1 << otherAmount
 	}
 	if len(w.boxes) > 1 {
 		b.hits.add(copiedTill)
@@ -153,11 +160,23 @@ func (d *desk) newAsk(b *basket, reversal string) *ask {
 	if perTry[d.saleID] {
 		transaction = fmt.Sprintf("%s~%d", b.name, d.asks)
 	}
-	a := &ask{basket: b, reversal: reversal, asked: sale.Asked{SaleID: d.saleID, POIID: "TILLD-1",
+	a := &ask{basket: b, reversal: reversal, amount: b.bill, asked: sale.Asked{SaleID: d.saleID, POIID: "TILLD-1",
 		ServiceID: fmt.Sprintf("%d%s%d", d.box.n, d.saleID[len(d.saleID)-1:], d.asks), TransactionID: transaction, Hash: []byte(b.name + reversal)}}
 	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	if b.plan.has(otherAmount) && len(b.asks) > 0 && !b.knownPaid() && reversal == "" && d.r.IntN(2) == 0 {
+		d.w.mark(b, otherAmount)
+		a.amount--
+	}
+	if b.plan.has(numberAgain) && len(b.asks) == 0 && len(d.w.baskets) > 1 {
+		if other := d.w.baskets[d.r.IntN(len(d.w.baskets))]; other != b && other.desk == d && len(other.asks) > 0 {
+			d.w.mark(b, numberAgain)
+			other.asks[0].reused = true
+			a.asked.ServiceID, a.again = other.asks[0].asked.ServiceID, true
+			a.asked.SaleID = other.asks[0].asked.SaleID
+		}
+	}
 	b.asks = append(b.asks, a)
-	d.w.mu.Unlock()
 	return a
 }
 
@@ -241,6 +260,8 @@ func (d *desk) afterSilence(a *ask) *ask {
 	case b.plan.has(timeoutRetry):
 		d.mark(b, timeoutRetry)
 		return d.newAsk(b, "")
+	case b.plan.has(otherAmount):
+		return d.newAsk(b, "")
 	case d.r.IntN(2) == 0:
 		d.status(a)
 	}
@@ -277,8 +298,8 @@ func (d *desk) pay(a *ask, patience time.Duration) (sale.Ending, bool) {
 	d.w.mu.Lock()
 	a.arrived = true
 	d.w.mu.Unlock()
-	d.say("%s asks for %d", a.asked.ServiceID, a.basket.bill)
-	r, err := inc.till.Pay(ctx, agent.PayRequest{Asked: a.asked, Amount: sale.Amount{Minor: a.basket.bill, Currency: "CNY", Exponent: 2}})
+	d.say("%s asks for %d", a.asked.ServiceID, a.amount)
+	r, err := inc.till.Pay(ctx, agent.PayRequest{Asked: a.asked, Amount: sale.Amount{Minor: a.amount, Currency: "CNY", Exponent: 2}})
 	if err != nil || !d.hear(inc, a, r) {
 		return "", false
 	}
@@ -324,7 +345,7 @@ func (d *desk) abortLater(a *ask, most time.Duration) {
 
 func (d *desk) abort(a *ask) {
 	inc := d.box.live()
-	if inc == nil {
+	if inc == nil || a.again {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), d.w.secs(30))
@@ -373,7 +394,7 @@ func (d *desk) overtake(a *ask) {
 
 func (d *desk) status(a *ask) {
 	inc := d.box.live()
-	if inc == nil {
+	if inc == nil || a.again {
 		return
 	}
 	st, r, err := inc.till.Status(context.Background(), a.asked.Key())
