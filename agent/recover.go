@@ -214,7 +214,7 @@ func (t *Till) rebuildDoubt(order string) (pm *payment, ok bool) {
 		a.OfferLife = c.offerLife()
 	}
 	if pm := t.payments[id]; pm != nil { // an earlier attempt of it is on record
-		a.Amount = pm.p.Amount
+		a.Amount, a.SentAt = pm.p.Amount, t.sentAt(pm.p)
 		pm.p.Attempts = append(pm.p.Attempts, a)
 		pm.p.Turn("operator")
 		t.byOrder[order], t.doubts[pm] = pm, struct{}{}

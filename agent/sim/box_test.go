@@ -29,9 +29,10 @@ type box struct {
 	on    chan struct{} // closed while it runs; guarded by world.mu
 
 	// Guarded by world.mu:
-	inc    *incarnation // nil while the power is off
-	starts int
-	off    bool
+	inc     *incarnation // nil while the power is off
+	starts  int
+	off     bool
+	rebuilt bool // it rebuilt an order, and nobody knows how old it is, while its clock was wrong
 }
 
 // jump is a time during which the wall clock is wrong, and nobody believes it.
@@ -148,6 +149,9 @@ func (b *box) start() (*incarnation, <-chan error) {
 	inc.cancel = cancel
 	j := &journal{d: b.disk, inc: inc}
 	recovery := b.disk.recovery(b.token())
+	for _, j := range b.jumps {
+		b.rebuilt = b.rebuilt || j.now() && len(recovery.Doubt) > 0
+	}
 	w.note("start of till %d, doubt %v", b.n, recovery.Doubt)
 	w.mu.Unlock()
 	o := agent.Options{

@@ -103,6 +103,11 @@ func (d *desk) newBasket(i int) *basket {
 	}
 	if w.focus != nil {
 		b.plan.add(w.focus.fault)
+		for _, f := range bias[w.focus.point.at] {
+			if w.r.IntN(2) == 0 {
+				b.plan.add(f)
+			}
+		}
 	}
 	if perTry[d.saleID] || b.plan.has(lateRequest) {
 		// A part of a bill is another payment, and these look like one to anybody.
@@ -140,6 +145,10 @@ func (b *basket) show() (time.Duration, string) {
 		return 0, ""
 	}
 	wait := 1 + rnd(r, w.secs(8))
+	if w.focus != nil && w.focus.point.at == nothing && r.IntN(2) == 0 {
+		b.hits.add(walksAway)
+		return 0, ""
+	}
 	if b.plan.has(codeAgain) && b.shown == 1 && len(w.baskets) > 1 {
 		for _, other := range w.baskets {
 			if other != b && other.desk.box == b.desk.box && len(other.orders) > 0 {
@@ -164,7 +173,9 @@ func (d *desk) newAsk(b *basket, reversal string) *ask {
 		ServiceID: fmt.Sprintf("%d%s%d", d.box.n, d.saleID[len(d.saleID)-1:], d.asks), TransactionID: transaction, Hash: []byte(b.name + reversal)}}
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
-	if b.plan.has(otherAmount) && len(b.asks) > 0 && !b.knownPaid() && reversal == "" && d.r.IntN(2) == 0 {
+	if b.hits.has(otherAmount) {
+		a.amount--
+	} else if b.plan.has(otherAmount) && len(b.asks) > 0 && !b.knownPaid() && reversal == "" && d.r.IntN(2) == 0 {
 		d.w.mark(b, otherAmount)
 		a.amount--
 	}
@@ -364,6 +375,15 @@ func (d *desk) abort(a *ask) {
 		a.early = true
 	case undecided:
 		a.undone = true
+	}
+}
+
+// abortNow has the cashier abort a basket's payment while it is being sent. The caller holds mu.
+func (w *world) abortNow(b *basket) {
+	for _, a := range b.asks {
+		if a.arrived && a.ending == "" && a.reversal == "" {
+			b.desk.side.Go(func() { b.desk.abort(a) })
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,8 @@ var (
 	firstSeed = flag.Uint64("seed", 1, "the first seed")
 	numSeeds  = flag.Int("seeds", 500, "how many seeds")
 	forTime   = flag.Float64("seconds", 0, "go on for so many seconds instead")
+	onlyFirst = flag.Bool("first", false, "stop at the first world that fails")
+	tries     = flag.Int("tries", 400, "how many worlds may be made to visit a crash point with a fault")
 	traced    = flag.Bool("trace", false, "print what happened in a world that fails")
 )
 
@@ -22,6 +25,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(800)
 	os.Exit(m.Run())
 }
 
@@ -54,7 +58,7 @@ func TestStorm(t *testing.T) {
 		seed := *firstSeed + uint64(n)
 		if v := runSeed(t, seed, cover, nil); len(v) > 0 {
 			t.Errorf("seed %d: %s\nagain: go test ./agent/sim -run TestStorm -trace -seed %d -seeds 1", seed, strings.Join(v, "\n\t"), seed)
-			if bad++; bad == 5 {
+			if bad++; bad == 5 || *onlyFirst {
 				t.Fatal("too many")
 			}
 		}

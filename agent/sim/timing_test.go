@@ -161,6 +161,50 @@ func TestTimes(t *testing.T) {
 			s.w.mu.Unlock()
 			s.w.checkSpacing(t, o)
 		})
+		quiet("a payment error is taken back at once", []fault{payFails, confirmAfterLast}, func(t *testing.T, s *still) {
+			o, told := s.pay()
+			if r := <-told; r.Ending != sale.EndDeclined {
+				t.Errorf("told %s", r.Ending)
+			}
+			at := max(c.clock.FirstQuery, c.clock.ReverseAfter)
+			s.want(t, o, o.sentAt, fmt.Sprint("query ", c.clock.FirstQuery), fmt.Sprint("reverse ", at), fmt.Sprint("query ", at))
+		})
+		quiet("restarted: asked at once", []fault{confirmAfterLast}, func(t *testing.T, s *still) {
+			o, _ := s.pay()
+			s.w.mu.Lock()
+			s.w.crash(s.b.inc)
+			s.w.mu.Unlock()
+			synctest.Wait()
+			<-s.b.powered()
+			start := s.b.live().start
+			time.Sleep(c.clock.QueryEvery + time.Millisecond)
+			s.want(t, o, start, "query 0s", fmt.Sprint("query ", c.clock.QueryEvery))
+		})
+		quiet("silence does not hold an undone payment's reverse back", nil, func(t *testing.T, s *still) {
+			s.w.mute = true
+			o, _ := s.pay()
+			s.b.desks[0].abort(s.a)
+			time.Sleep(time.Minute)
+			s.w.mu.Lock()
+			defer s.w.mu.Unlock()
+			if !slices.ContainsFunc(o.log, func(r request) bool { return r.op == sale.OpReverse }) {
+				t.Errorf("not reversed within a minute: %v", o.log)
+			}
+		})
+		quiet("a reverse that never takes is repeated less and less often", []fault{confirmAfterLast}, func(t *testing.T, s *still) {
+			o, _ := s.pay()
+			s.w.mu.Lock()
+			o.hollow = 1 << 30
+			s.w.mu.Unlock()
+			time.Sleep(time.Second)
+			s.b.desks[0].abort(s.a)
+			time.Sleep(3 * time.Hour)
+			s.w.mu.Lock()
+			defer s.w.mu.Unlock()
+			if n := len(o.log); n < 20 || n > 250 {
+				t.Errorf("asked %d times in three hours", n)
+			}
+		})
 		quiet("it does not exist: undone only after the quiet time", nil, func(t *testing.T, s *still) {
 			s.w.lostPays = true
 			o, told := s.pay()

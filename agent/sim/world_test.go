@@ -96,6 +96,9 @@ func newWorld(seed uint64, cover *coverage, f *focus) *world {
 		w.crashEvery = 20 << w.r.IntN(4)
 		w.nextCrash = w.r.IntN(2*w.crashEvery) + 1
 	}
+	if f != nil && f.fault == driveLies {
+		w.crashEvery, w.nextCrash = 16, w.r.IntN(16)+1
+	}
 	for i, c := range clocks {
 		w.newProvider(i+1, c.wallet, c.clock, c.scheme)
 	}
@@ -210,9 +213,10 @@ func (w *world) crashes(inc *incarnation, p point, payment string) bool {
 	w.steps++
 	now := false
 	if w.focus != nil {
-		now = !w.focus.done && p == w.focus.point
+		now = !w.focus.done && p == w.focus.point && (b.hits.has(w.focus.fault) || w.r.IntN(4) == 0)
 		w.focus.done = w.focus.done || now
-	} else if w.crashEvery > 0 && w.steps >= w.nextCrash {
+	}
+	if !now && w.crashEvery > 0 && w.steps >= w.nextCrash {
 		now = true
 		w.nextCrash = w.steps + 1 + w.r.IntN(2*w.crashEvery)
 	}
