@@ -134,7 +134,7 @@ func (t *Till) paidBasket(r PayRequest) *payment {
 		p := &pm.p
 		if p.Asked.SaleID == r.Asked.SaleID && p.Asked.TransactionID == r.Asked.TransactionID &&
 			p.Ending == sale.EndPaid && p.Intent == sale.Keep && p.Amount.Same(r.Amount) && p.Refunded < p.Amount.Minor &&
-			t.o.Wall().Sub(p.EndedAt) < replayFor {
+			t.o.Wall().Sub(later(p.EndedAt, pm.touched)) < replayFor {
 			return pm
 		}
 	}

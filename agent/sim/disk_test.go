@@ -69,6 +69,7 @@ func (d *disk) recovery(token string) queue.Recovery {
 
 // write makes puts durable. The caller holds world.mu.
 func (d *disk) write(puts []queue.Put) {
+	d.last = nil
 	for _, p := range puts {
 		name := string(p.Kind) + p.Key
 		r := d.records[name]
@@ -84,7 +85,6 @@ func (d *disk) write(puts []queue.Put) {
 			d.open++
 		}
 		r.value, r.put = p.Value, p
-		d.last = nil
 		if p.Kind == queue.Payment && len(p.Orders) == 1 && placeOf(p) == sending {
 			d.last, d.orders = r, p.Orders
 		}

@@ -31,6 +31,7 @@ type basket struct {
 	desk    *desk
 	name    string // the TransactionID, or its beginning
 	bill    int64
+	begun   time.Time
 	plan    faults
 	hits    faults
 	crashes []point
@@ -93,7 +94,7 @@ func (d *desk) newBasket(i int) *basket {
 	w := d.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b := &basket{w: w, desk: d, name: fmt.Sprintf("T%d%s%d", d.box.n, d.saleID[len(d.saleID)-1:], i), bill: int64(100 + i)}
+	b := &basket{w: w, desk: d, name: fmt.Sprintf("T%d%s%d", d.box.n, d.saleID[len(d.saleID)-1:], i), bill: int64(100 + i), begun: time.Now()}
 	if d.r.IntN(3) == 0 && !perTry[d.saleID] {
 		b.bill = 990 // the same coffee again
 	}
@@ -215,7 +216,8 @@ func (d *desk) sell(b *basket) {
 		switch ending {
 		case sale.EndPaid:
 			// Where the TransactionID changes per try nobody could tell it from another sale.
-			if b.plan.has(posRestart) && !perTry[d.saleID] && d.r.IntN(2) == 0 {
+			// And a request is remembered for 48 h.
+			if b.plan.has(posRestart) && !perTry[d.saleID] && time.Since(b.begun) < 24*time.Hour && d.r.IntN(2) == 0 {
 				d.mark(b, posRestart)
 				a = d.newAsk(b, "")
 				continue
