@@ -93,6 +93,14 @@ sim: ## simulated shops where everything goes wrong, for a minute of one core (S
 model: ## check the model of a payment with Spin, and every seeded bug: a table of figures
 	@$(GO) test -count=1 -timeout 30m ./agent/sale/model -run TestModel -figures
 
+.PHONY: points
+points: ## cut the power of simulated tills at every point with every fault, and count the pairs
+	$(GO) test ./agent/sim -count=1 -v -timeout 0 -run TestPoints -args -tries $(or $(TRIES),400)
+
+.PHONY: mutants
+mutants: ## take every guard out in turn: the simulation must notice every one
+	$(GO) run ./internal/mutate
+
 .PHONY: repro
 repro: ## build in two folders with two caches and compare the bytes
 	@bash internal/build/repro.sh

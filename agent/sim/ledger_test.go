@@ -50,6 +50,7 @@ type order struct {
 	confirmAt time.Time    // zero: never
 	refusals  int          // how many reverses fail
 	hollow    int          // how many reverses are accepted without effect
+	denied    bool         // "does not exist", for ever
 	tombstone bool         // a reverse of an order that is not there keeps it away for ever
 	budget    int          // how many requests may still go wrong
 	sentBy    *incarnation
@@ -164,6 +165,9 @@ func (o *order) payNow() sale.Answer {
 }
 
 func (o *order) queryNow() sale.Answer {
+	if o.denied {
+		return o.says(sale.OutNotFound)
+	}
 	switch o.state {
 	case absent:
 		return o.says(sale.OutNotFound)

@@ -46,7 +46,12 @@ func TestPoints(t *testing.T) {
 		}
 	}
 	for _, m := range missing {
-		t.Errorf("not visited in %d worlds: %s, with %s", *tries, m.point, m.fault)
+		if *tries >= 100 {
+			t.Errorf("not visited in %d worlds: %s, with %s", *tries, m.point, m.fault)
+		}
+	}
+	if visited < all/4 {
+		t.Errorf("%d of %d pairs visited", visited, all)
 	}
 	t.Logf("%d of %d pairs of a crash point (%d) and a fault (%d) visited, in %d worlds with %d payments, in %s",
 		visited, all, len(points()), numFaults, worlds, cover.payments, time.Since(begin).Round(time.Millisecond))

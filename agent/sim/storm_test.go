@@ -14,10 +14,10 @@ import (
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "the first seed")
-	numSeeds  = flag.Int("seeds", 500, "how many seeds")
+	numSeeds  = flag.Int("seeds", 300, "how many seeds")
 	forTime   = flag.Float64("seconds", 0, "go on for so many seconds instead")
 	onlyFirst = flag.Bool("first", false, "stop at the first world that fails")
-	tries     = flag.Int("tries", 400, "how many worlds may be made to visit a crash point with a fault")
+	tries     = flag.Int("tries", 1, "how many worlds may be made to visit a crash point with a fault; from 100 on, all must be visited")
 	traced    = flag.Bool("trace", false, "print what happened in a world that fails")
 )
 

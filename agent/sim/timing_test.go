@@ -205,6 +205,21 @@ func TestTimes(t *testing.T) {
 				t.Errorf("asked %d times in three hours", n)
 			}
 		})
+		quiet("it was paid and does not exist any more: not taken for given back", nil, func(t *testing.T, s *still) {
+			o, told := s.pay()
+			r := <-told
+			s.w.mu.Lock()
+			o.hollow, o.denied = 1<<30, true
+			s.w.mu.Unlock()
+			go s.b.live().till.Reverse(context.Background(), agent.ReverseRequest{
+				Asked: sale.Asked{SaleID: "POS-0", POIID: "TILLD-1", ServiceID: "R", Hash: []byte("r")}, Payment: r.Payment.ID})
+			time.Sleep(3 * time.Hour)
+			s.w.mu.Lock()
+			defer s.w.mu.Unlock()
+			if at := s.b.disk.places[r.Payment.ID]; at != reversing || o.net() == 0 {
+				t.Errorf("the payment is %s, and %d is charged", at, o.net())
+			}
+		})
 		quiet("it does not exist: undone only after the quiet time", nil, func(t *testing.T, s *still) {
 			s.w.lostPays = true
 			o, told := s.pay()
