@@ -52,11 +52,11 @@ type BillRequest struct {
 }
 
 // ErrBillBusy is returned while another bill is being read.
-var ErrBillBusy = errors.New("another bill is being read")
+var ErrBillBusy error = &bill.Error{Text: "another bill is being read", Hint: "wait until that is done"}
 
 // Reconcile compares a wallet's bill of a day with what this till has on record, and closes
-// the MANUAL orders that the bill decides: nothing else is changed by it. Orders that were
-// charged and are not on record as paid raise an alarm. An error means that nothing was
+// the MANUAL orders that the bill decides: nothing else is changed by it. Other differences
+// raise an alarm. An error means that nothing was
 // changed.
 func (t *Till) Reconcile(ctx context.Context, r BillRequest) (bill.Report, error) {
 	if !t.billing.TryLock() {
@@ -72,7 +72,7 @@ func (t *Till) Reconcile(ctx context.Context, r BillRequest) (bill.Report, error
 	}
 	trusted, _ := t.o.TimeTrusted()
 	scope := bill.Scope{Terminal: t.terminal, Merchant: c.Ref.Merchant, SubMerchant: c.Ref.SubMerchant, Day: r.Day,
-		Over: trusted && !t.o.Wall().Before(r.Day.Ready())}
+		Over: trusted && !t.o.Wall().Before(r.Day.Ready()), Ours: r.File == nil}
 	compared := bill.NewComparison(scope)
 	if err := t.eachOrder(c, compared.Ours); err != nil {
 		return fail(err)
@@ -83,8 +83,8 @@ func (t *Till) Reconcile(ctx context.Context, r BillRequest) (bill.Report, error
 	}
 	defer done()
 	totals, err := readBill(ctx, c, file, r.Progress, compared.Row)
-	if err == nil && totals.From != (bill.Day{}) && totals.From != r.Day {
-		err = &bill.Error{Text: "this is the bill of " + totals.From.String(), Hint: "name the right day with --date"}
+	if err == nil {
+		err = rightBill(c, r.Day, totals)
 	}
 	if err != nil {
 		return fail(err)
@@ -99,6 +99,18 @@ func (t *Till) Reconcile(ctx context.Context, r BillRequest) (bill.Report, error
 	t.settleByBill(ctx, &report, decisions)
 	t.alarmBill(&report)
 	return report, nil
+}
+
+// rightBill compares what the file says of itself with what was asked for.
+func rightBill(c *Contract, day bill.Day, totals bill.Totals) error {
+	switch account := c.Ref.SubMerchant; {
+	case totals.From != (bill.Day{}) && totals.From != day:
+		return &bill.Error{Text: "this is the bill of " + totals.From.String(), Hint: "name the right day with --date"}
+	case totals.Account != "" && account != "" && !strings.HasPrefix(totals.Account, account):
+		return &bill.Error{Text: fmt.Sprintf("this is the bill of account %.40s, and the contract is of %.40s", totals.Account, account),
+			Hint: "it is another account's bill: name the right contract with --wallet"}
+	}
+	return nil
 }
 
 // billContract finds the contract that is meant, and, of a file, its first bytes.
@@ -260,8 +272,10 @@ func (t *Till) settleByBill(ctx context.Context, report *bill.Report, decisions 
 func (t *Till) alarmBill(r *bill.Report) {
 	subject := r.Contract + " " + r.Day.String()
 	grave := 0
-	for _, class := range []bill.Class{bill.PaidTwice, bill.StateDiffers, bill.MissingHere, bill.AmountDiffers} {
-		grave += r.Counts[class]
+	for class, n := range r.Counts {
+		if class != bill.Undecided { // that one has an alarm of its own
+			grave += n
+		}
 	}
 	if grave == 0 {
 		t.o.Health.Clear("bill", subject)

@@ -19,14 +19,15 @@ import (
 // billed is a wallet whose bill is what the test says.
 type billed struct {
 	*wallet
-	rows []bill.Row
-	err  error // at the end of the file
+	rows    []bill.Row
+	account string
+	err     error // at the end of the file
 }
 
 func (b *billed) KnowsBill(head []byte) bool { return bytes.HasPrefix(head, []byte("bill")) }
 
 func (b *billed) ReadBill(r io.Reader, each func(bill.Row) error) (bill.Totals, error) {
-	totals := bill.Totals{Complete: true}
+	totals := bill.Totals{Complete: true, Account: b.account}
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return totals, err
 	}
@@ -220,6 +221,25 @@ func TestReconcileAlarms(t *testing.T) {
 }
 
 func TestReconcileContract(t *testing.T) {
+	bubble(t, "whose account the file is of", func(t *testing.T, d *desk) {
+		b := &billed{wallet: d.alipay}
+		d.adjust = func(o *agent.Options) { o.Contracts[1].Wallet, o.Contracts[1].Ref.SubMerchant = b, "2088000000000001" }
+		d.restart()
+		b.add("somebody-else", bill.Payment, 5, time.Now())
+		ask := func() error {
+			_, err := d.till.Reconcile(context.Background(), agent.BillRequest{Day: bill.DayOf(time.Now()), File: strings.NewReader("bill")})
+			return err
+		}
+		b.account = "20880000000000010156"
+		if err := ask(); err != nil {
+			t.Error(err)
+		}
+		b.account = "20880000000000020156"
+		var e *bill.Error
+		if err := ask(); !errors.As(err, &e) || !strings.Contains(e.Text, "account") || e.Hint == "" {
+			t.Error(err)
+		}
+	})
 	bubble(t, "which contract is meant", func(t *testing.T, d *desk) {
 		b := withBills(d)
 		b.add("somebody-else", bill.Payment, 5, time.Now())

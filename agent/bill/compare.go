@@ -32,6 +32,9 @@ type Scope struct {
 	// Over is set when the day was over, and its bill due, at the time of the comparison:
 	// only then does an order's absence mean anything.
 	Over bool
+	// Ours is set when the bill is certainly of this account: it was fetched with our key. Of
+	// a file its rows must say so, by their merchant or by an order that is on record here.
+	Ours bool
 }
 
 // late is how near the end of a day an order may have been sent and still be paid only on
@@ -76,7 +79,8 @@ type Comparison struct {
 	scope   Scope
 	ours    map[key]*tally
 	strange map[key]*tally
-	lost    int // strange orders beyond maxStrange
+	named   bool // the rows name our merchant
+	lost    int  // strange orders beyond maxStrange
 	report  Report
 	words   Words
 }
@@ -123,6 +127,7 @@ func (c *Comparison) Row(r Row) error {
 	if err := c.check(&r); err != nil {
 		return err
 	}
+	c.named = r.Merchant != ""
 	sign := int64(0)
 	switch r.Kind {
 	case Payment:
@@ -172,6 +177,16 @@ func (c *Comparison) check(r *Row) error {
 	return nil
 }
 
+// found reports whether the bill has any order that is on record here.
+func (c *Comparison) found() bool {
+	for _, t := range c.ours {
+		if t.line > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // of finds an order on either list; nil if it is on none.
 func (c *Comparison) of(k key) *tally {
 	if t := c.ours[k]; t != nil {
@@ -211,7 +226,8 @@ func (c *Comparison) count(r *Row) {
 func (c *Comparison) Finish(totals Totals) (Report, []Decision) {
 	r := &c.report
 	r.Rows, r.Payments, r.Returns, r.Paid, r.Back = totals.Rows, totals.Payments, totals.Returns, totals.Paid, totals.Back
-	j := judge{scope: c.scope, report: r, absence: c.scope.Over && totals.Complete && totals.Rows > 0}
+	known := c.scope.Ours || c.named || c.found()
+	j := judge{scope: c.scope, report: r, absence: c.scope.Over && totals.Complete && totals.Rows > 0 && known}
 	switch {
 	case !c.scope.Over:
 		r.Note = "the day's bill was not due yet: what is missing in it is not told"
@@ -219,6 +235,8 @@ func (c *Comparison) Finish(totals Totals) (Report, []Decision) {
 		r.Note = "this is a bill of one kind of rows only: what is missing in it is not told"
 	case totals.Rows == 0:
 		r.Note = "the bill is empty: whose and of which day it is cannot be seen, so what is missing in it is not told"
+	case !known:
+		r.Note = "nothing in the bill shows that it is of this account: what is missing in it is not told"
 	}
 	keys := slices.AppendSeq(slices.Collect(maps.Keys(c.ours)), maps.Keys(c.strange))
 	slices.SortFunc(keys, func(a, b key) int { return bytes.Compare(a[:], b[:]) })

@@ -269,6 +269,41 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// A file that does not say whose account it is of proves nothing by what it lacks, until it
+// has an order that is on record here.
+func TestCompareWhoseBill(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(*ledger)
+		want []string
+	}{
+		"nobody's":     {func(*ledger) {}, []string{"undecided 0 0.00"}},
+		"fetched":      {func(l *ledger) { l.scope.Ours = true }, []string{"missing-there 0 0.00", "decided paid=false"}},
+		"one of ours":  {func(l *ledger) { l.here(orderID(3, 1), sale.Paid, nil); l.there(orderID(3, 1), bill.Payment, 1000) }, []string{"missing-there 0 0.00", "decided paid=false", "matched 1"}},
+		"ours by name": {func(l *ledger) { l.there("web-2", bill.Payment, 1); l.scope.Merchant = "2088" }, []string{"missing-there 0 0.00", "decided paid=false"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLedger(t)
+			l.here(orderID(1, 1), sale.Paid, nil)
+			l.here(orderID(2, 1), sale.Manual, func(o *bill.Ours) { o.Why = sale.EvWindow })
+			l.there("web-1", bill.Payment, 5)
+			c.set(l)
+			for i := range l.rows {
+				l.rows[i].Merchant = ""
+				if l.scope.Merchant == "2088" {
+					l.rows[i].Merchant = "2088"
+				}
+			}
+			r, decisions := l.compare()
+			if diff := cmp.Diff(c.want, verdicts(r, decisions)); diff != "" {
+				t.Error(diff)
+			}
+			if (r.Note == "") != (name != "nobody's") {
+				t.Errorf("note %q", r.Note)
+			}
+		})
+	}
+}
+
 func TestCompareOthers(t *testing.T) {
 	l := newLedger(t)
 	l.scope.SubMerchant = "1900000109"

@@ -41,6 +41,8 @@ type Totals struct {
 	// Complete is set when a bill of this kind has every payment and every return of its day;
 	// a bill of refunds alone does not.
 	Complete bool
+	// Account is whom the file itself says it is of, as far as it says; it has no such column.
+	Account string
 	// From is the day the file itself says it is about; zero where it does not say.
 	From Day
 }

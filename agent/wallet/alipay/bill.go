@@ -55,6 +55,7 @@ var billColumns = map[string]bill.Field{
 const (
 	billTitle    = "#支付宝业务明细查询"
 	billEnd      = "业务明细列表结束"
+	billAccount  = "#账号："
 	billPeriod   = "#起始日期："
 	billPaid     = "#交易合计："
 	billReturned = "#退款合计："
@@ -160,6 +161,9 @@ func (b *billReader) note(text string) error {
 	switch {
 	case n == 1 && !strings.HasPrefix(text, billTitle):
 		return bill.Errorf(n, "this is %.60q, and a bill begins with %s", text, billTitle)
+	case strings.HasPrefix(text, billAccount):
+		// The merchant's own number, 2088..., with four more digits behind it.
+		b.totals.Account = strings.Trim(strings.TrimPrefix(text, billAccount), "[] ")
 	case strings.HasPrefix(text, billPeriod):
 		return b.period(strings.TrimPrefix(text, billPeriod))
 	case strings.Contains(text, billEnd):

@@ -89,7 +89,7 @@ func TestBill(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
-		if want := (bill.Totals{Rows: 3, Payments: 2, Returns: 1, Paid: 1380, Back: 300, Lines: 12, Complete: true, From: day}); totals != want {
+		if want := (bill.Totals{Rows: 3, Payments: 2, Returns: 1, Paid: 1380, Back: 300, Lines: 12, Complete: true, Account: "20885212319120680156", From: day}); totals != want {
 			t.Errorf("%s: %+v, want %+v", name, totals, want)
 		}
 		if all := fmt.Sprintf("%+v", rows); strings.Contains(all, "137") || strings.Contains(all, "杨") || strings.Contains(all, "163") || strings.Contains(all, "张三") {
