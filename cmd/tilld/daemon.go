@@ -51,6 +51,10 @@ type daemon struct {
 	reread    func() (*config.Config, error)
 	reloading sync.Mutex
 	current   *config.Config
+	// renewals are the contracts whose wallets are asked for new certificates, and fetched
+	// what came of that, guarded by reloading.
+	renewals []renewing
+	fetched  map[string][]wallet.WalletKey
 
 	posL, screenL, controlL net.Listener
 }
@@ -167,6 +171,7 @@ func (d *daemon) makeTill() (err error) {
 		return err
 	}
 	d.dates, d.rings = contracts.dates, contracts.rings
+	d.renewals, d.fetched = renewals(contracts.list, contracts.rings), map[string][]wallet.WalletKey{}
 	boot, err := terminal.BootID(os.DirFS("/"))
 	if err != nil {
 		// Without it every start counts as a boot of its own: waits are then counted in full.
@@ -267,6 +272,7 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		part(func() error { return d.serveControl(ctx) })
 		part(func() error { d.housekeeping(ctx); return nil })
 		part(func() error { d.reloadOnHangup(ctx); return nil })
+		part(func() error { d.renewCertificates(ctx, renewEvery, renewAgain); return nil })
 		part(func() error { watchdog(ctx, d.tillAnswers, d.journalAnswers); return nil })
 		if d.cfg.Terminal.Clock == "ntp" {
 			part(func() error { askDates(ctx, d.dates, d.clock.OnDate, d.clock.Trusted); return nil })

@@ -99,6 +99,7 @@ func (d *daemon) reload() (changed []string, err error) {
 			d.keys.SetSigners(signersOf(d.current))
 			return nil, fail("reload", "contract "+c.Name, err)
 		}
+		k.Wallet = withKeys(k.Wallet, d.fetched[c.Name])
 		held[c.Name] = k
 	}
 	for name, k := range held {
