@@ -112,4 +112,21 @@ func TestRest(t *testing.T) {
 			t.Errorf("%d payments were sent, want 3", len(d.wechat.pays))
 		}
 	})
+	bubble(t, "the try after a rest that was not sent is tried again", func(t *testing.T, d *desk) {
+		d.wechat.onPay = silent
+		for i := range 3 {
+			reply := d.ask(fmt.Sprint(i), fmt.Sprint("B", i), 100)
+			d.mustScan(d.wechatCode())
+			d.want(reply, sale.EndCancelled, 10*time.Minute)
+		}
+		reply := d.ask("3", "B3", 100)
+		d.wechat.down = true // after it was found ready
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndUnreachable, time.Second)
+		d.wechat.set(func() { d.wechat.down, d.wechat.onPay = false, nil })
+		time.Sleep(time.Hour)
+		reply = d.ask("4", "B4", 100)
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+	})
 }

@@ -374,11 +374,12 @@ func (t *Till) noteSent(c *Contract) {
 // noteAnswered tells the breaker what came of it. A host that cannot be reached is another
 // matter: it costs nobody anything, and is asked now and then whether it is back.
 func (t *Till) noteAnswered(c *Contract, ev sale.Event) {
-	if ev == sale.EvNotSent {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if ev == sale.EvNotSent {
+		t.breaker.NotSent(c.Ref.Slot)
+		return
+	}
 	t.breaker.Answered(c.Ref.Slot, ev != sale.EvNoAnswer && ev != sale.EvForeign, time.Now(), c.Clock.PayerDeadline)
 }
 

@@ -30,6 +30,13 @@ func (b *Breaker) Sent(slot int, now time.Time) {
 	}
 }
 
+// NotSent says that nothing of that payment left: the next one is the try.
+func (b *Breaker) NotSent(slot int) {
+	if r := b.slots[slot]; r != nil {
+		r.trying = false
+	}
+}
+
 // Answered notes what came of a payment that was sent: an answer that counted, whatever it
 // said, or none. first is the first rest of this contract.
 func (b *Breaker) Answered(slot int, answered bool, now time.Time, first time.Duration) {

@@ -29,10 +29,16 @@ func TestBreaker(t *testing.T) {
 	if b.Resting(1, now) {
 		t.Fatal("the rest is over and no try is allowed")
 	}
+	b.NotSent(2)
 	b.Sent(1, now)
 	if !b.Resting(1, now) {
 		t.Fatal("two tries at once")
 	}
+	b.NotSent(1)
+	if b.Resting(1, now) {
+		t.Fatal("the try was not sent, and there is no other one")
+	}
+	b.Sent(1, now)
 	b.Answered(1, false, now, restFirst)
 	if now = now.Add(2*restFirst - time.Second); !b.Resting(1, now) {
 		t.Fatal("the second rest is not longer")
