@@ -78,6 +78,18 @@ func TestSettle(t *testing.T) {
 		d.wantState(p.ID, sale.Paid)
 		d.wantNet(d.wechat, 100)
 	})
+	bubble(t, "an undone payment as paid: its basket is not charged again", func(t *testing.T, d *desk) {
+		reply, p := undoneByCollision(d)
+		d.settle(p.ID, true)
+		d.want(reply, sale.EndPaid, time.Second)
+		// Nobody is known to have heard it: the same basket is that payment.
+		if r := d.want(d.ask("2", "A", 100), sale.EndPaid, time.Second); r.Payment.ID != p.ID {
+			t.Errorf("payment %s, want %s", r.Payment.ID, p.ID)
+		}
+		d.till.Delivered(asked("2", "A").Key())
+		d.want(d.ask("3", "A", 100), sale.EndNotAllowed, time.Second)
+		d.wantNet(d.wechat, 100)
+	})
 	bubble(t, "an undone payment as paid: a Reversal gives it back", func(t *testing.T, d *desk) {
 		_, p := undoneByCollision(d)
 		d.settle(p.ID, true)

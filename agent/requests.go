@@ -113,7 +113,7 @@ func (t *Till) sameBasket(r PayRequest) *payment {
 		if p.Asked.SaleID != r.Asked.SaleID || p.Delivered && !p.InDoubt() {
 			continue
 		}
-		if p.Ending != sale.Undecided && p.Ending != sale.EndPaid || p.Ending == sale.EndPaid && (p.Intent == sale.Undo || p.Refunded >= p.Amount.Minor) {
+		if p.Ending != sale.Undecided && p.Ending != sale.EndPaid || p.Ending == sale.EndPaid && (p.Intent == sale.Undo && !p.Kept || p.Refunded >= p.Amount.Minor) {
 			continue // nothing is charged: a fresh try may follow
 		}
 		same := p.Asked.TransactionID != "" && p.Asked.TransactionID == r.Asked.TransactionID
@@ -133,7 +133,7 @@ func (t *Till) paidBasket(r PayRequest) *payment {
 	for _, pm := range t.payments {
 		p := &pm.p
 		if p.Asked.SaleID == r.Asked.SaleID && p.Asked.TransactionID == r.Asked.TransactionID &&
-			p.Ending == sale.EndPaid && p.Intent == sale.Keep && p.Amount.Same(r.Amount) && p.Refunded < p.Amount.Minor &&
+			p.Ending == sale.EndPaid && (p.Intent == sale.Keep || p.Kept) && p.Amount.Same(r.Amount) && p.Refunded < p.Amount.Minor &&
 			t.o.Wall().Sub(later(p.EndedAt, pm.touched)) < replayFor {
 			return pm
 		}
