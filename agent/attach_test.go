@@ -147,21 +147,29 @@ func TestAbortOvertakesARepeat(t *testing.T) {
 	})
 }
 
+// wall is a clock that setBack sets back.
+func (d *desk) wall() time.Time { return time.Now().Add(-time.Duration(d.behind.Load())) }
+
+// setBack sets the clock back, and nobody trusts it until it is right again.
+func (d *desk) setBack(by time.Duration) {
+	d.behind.Store(int64(by))
+	d.trusted.Store(by == 0)
+}
+
 // A basket stays paid for the till whatever the clock said when it was.
 func TestBasketOverAClockJump(t *testing.T) {
 	bubble(t, "paid while the clock was ten years behind", func(t *testing.T, d *desk) {
-		behind := time.Duration(0)
-		d.adjust = func(o *agent.Options) { o.Wall = func() time.Time { return time.Now().Add(-behind) } }
+		d.adjust = func(o *agent.Options) { o.Wall = d.wall }
 		d.restart()
 		d.wechat.onPay = func(o *order) (sale.Answer, bool) {
-			behind, d.trusted = 10*365*24*time.Hour, false
+			d.setBack(10 * 365 * 24 * time.Hour)
 			return sale.Answer{}, false
 		}
 		reply := d.ask("1", "A", 100)
 		d.mustScan(d.wechatCode())
 		d.want(reply, sale.EndPaid, time.Second)
 		d.till.Delivered(asked("1", "A").Key())
-		behind, d.trusted = 0, true
+		d.setBack(0)
 		time.Sleep(2 * time.Hour) // what is old is forgotten meanwhile
 		d.want(d.ask("2", "A", 100), sale.EndNotAllowed, time.Second)
 		d.wantNet(d.wechat, 100)
@@ -171,14 +179,13 @@ func TestBasketOverAClockJump(t *testing.T) {
 // The age of an order counts from the right time, whatever the clock said when it was sent.
 func TestSentDuringAClockJump(t *testing.T) {
 	bubble(t, "sent while the clock was ten years behind", func(t *testing.T, d *desk) {
-		behind := time.Duration(0)
-		d.adjust = func(o *agent.Options) { o.Wall = func() time.Time { return time.Now().Add(-behind) } }
+		d.adjust = func(o *agent.Options) { o.Wall = d.wall }
 		d.restart()
 		reply := d.ask("1", "A", 100)
 		d.wechat.onPay = silent(true)
-		behind, d.trusted = 10*365*24*time.Hour, false
+		d.setBack(10 * 365 * 24 * time.Hour)
 		d.mustScan(d.wechatCode())
-		behind, d.trusted = 0, true
+		d.setBack(0)
 		d.want(reply, sale.EndPaid, time.Minute)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +34,8 @@ type desk struct {
 	starts  int
 	code    int
 	adjust  func(*agent.Options)
-	trusted bool
+	trusted atomic.Bool  // is the wall clock?
+	behind  atomic.Int64 // how far it is, in nanoseconds
 }
 
 var (
@@ -49,7 +51,8 @@ var (
 
 // newDesk starts a till. It must be called inside a synctest bubble; call close at the end.
 func newDesk(t *testing.T, adjust func(*agent.Options)) *desk {
-	d := &desk{t: t, journal: newJournal(), adjust: adjust, trusted: true}
+	d := &desk{t: t, journal: newJournal(), adjust: adjust}
+	d.trusted.Store(true)
 	d.wechat = newWallet(sale.ContractRef{Slot: 1, Name: "wechat", Wallet: "wechatpay", Merchant: "m1"})
 	d.alipay = newWallet(sale.ContractRef{Slot: 2, Name: "alipay", Wallet: "alipay", Merchant: "m2"})
 	d.start()
@@ -85,7 +88,7 @@ func (d *desk) start() {
 		},
 		Scanner: d.gate, Classify: codes, Health: d.health, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Render: render, RenderReverse: render, Serial: "000158000000000", Boot: "boot", Test: true,
-		TimeTrusted: func() (bool, string) { return d.trusted, "no NTP" },
+		TimeTrusted: func() (bool, string) { return d.trusted.Load(), "no NTP" },
 	}
 	if d.adjust != nil {
 		d.adjust(&o)

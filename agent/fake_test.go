@@ -181,7 +181,13 @@ func (g *gate) Arm(context.Context) error {
 }
 func (g *gate) Disarm()                    { g.mu.Lock(); g.armed = false; g.mu.Unlock() }
 func (g *gate) Scans() <-chan scanner.Scan { return g.scans }
-func (g *gate) Ready() (bool, string)      { return !g.missing, "unplugged" }
+func (g *gate) unplug()                    { g.mu.Lock(); g.missing = true; g.mu.Unlock() }
+
+func (g *gate) Ready() (bool, string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.missing, "unplugged"
+}
 
 func (g *gate) isArmed() bool {
 	g.mu.Lock()

@@ -151,7 +151,7 @@ func TestOfferPaid(t *testing.T) {
 		d.wantNet(d.wechat, 0)
 	})
 	offeringWith(t, "no scanner: a code is shown instead of a refusal", func(o *agent.Options) {}, func(t *testing.T, d *desk) {
-		d.gate.missing = true
+		d.gate.unplug()
 		time.Sleep(2 * time.Second)
 		if s := d.till.Screen(); s.Kind != agent.ScreenIdle {
 			t.Errorf("screen %+v, want idle: codes of ours can be shown", s)
@@ -246,7 +246,7 @@ func TestOfferNotMade(t *testing.T) {
 		}
 	})
 	offering(t, "no scanner and no offer", func(t *testing.T, d *desk) {
-		d.gate.missing = true
+		d.gate.unplug()
 		d.wechat.onOffer = func(o *order) (sale.Offer, bool) {
 			return sale.Offer{Answer: d.wechat.answer(o, sale.OutDeclined)}, true
 		}
@@ -259,12 +259,12 @@ func TestOfferNotMade(t *testing.T) {
 			t.Errorf("screen %+v, error %v", s, err)
 		}
 		d.heard(d.abort(asked("1", "").Key()), time.Second)
-		d.gate.missing = true
+		d.gate.unplug()
 		d.want(d.ask("2", "B", 100), sale.EndNoScanner, time.Second)
 	})
 	offering(t, "the clock is not trusted any more", func(t *testing.T, d *desk) {
 		d.ask("1", "A", 100)
-		d.trusted = false
+		d.trusted.Store(false)
 		if err := d.till.Offer(d.till.Screen().Payment); !errors.Is(err, agent.ErrNoOffer) {
 			t.Errorf("%v", err)
 		}

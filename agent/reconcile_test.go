@@ -130,7 +130,7 @@ func TestReconcileSettles(t *testing.T) {
 		b := withBills(d)
 		p := unheard(d)
 		b.add("somebody-else", bill.Payment, 5, p.Current().SentAt)
-		d.trusted = false
+		d.trusted.Store(false)
 		r := d.reconcile(bill.DayOf(p.Current().SentAt))
 		if len(r.Settled) != 0 || r.Counts[bill.Undecided] != 1 || r.Note == "" {
 			t.Errorf("%+v", r)

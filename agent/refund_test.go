@@ -431,7 +431,7 @@ func TestRefundRefused(t *testing.T) {
 	})
 	bubble(t, "the clock is not trusted: a known order is given back all the same", func(t *testing.T, d *desk) {
 		p := d.paid("1", "A", d.wechatCode())
-		d.trusted = false
+		d.trusted.Store(false)
 		d.want(d.refund("2", "R1", p.ID, 30), sale.EndRefunded, moment)
 	})
 	bubble(t, "an abort does not take a refund back", func(t *testing.T, d *desk) {

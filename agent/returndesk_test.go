@@ -143,7 +143,7 @@ func TestReturnDesk(t *testing.T) {
 		d.want(d.refund("2", "R1", "", 30), sale.EndCancelled, 91*time.Second)
 	})
 	bubble(t, "no scanner", func(t *testing.T, d *desk) {
-		d.gate.missing = true
+		d.gate.unplug()
 		d.want(d.refund("2", "R1", "", 30), sale.EndNoScanner, moment)
 	})
 	bubble(t, "a bill that nobody knows", func(t *testing.T, d *desk) {

@@ -120,11 +120,11 @@ func TestRefusedBeforeSending(t *testing.T) {
 		d.want(reply, sale.EndUnreachable, time.Second)
 	})
 	bubble(t, "scanner missing", func(t *testing.T, d *desk) {
-		d.gate.missing = true
+		d.gate.unplug()
 		d.want(d.ask("1", "A", 100), sale.EndNoScanner, time.Second)
 	})
 	bubble(t, "clock not trusted", func(t *testing.T, d *desk) {
-		d.trusted = false
+		d.trusted.Store(false)
 		d.want(d.ask("1", "A", 100), sale.EndClockUntrusty, time.Second)
 	})
 	bubble(t, "disk full", func(t *testing.T, d *desk) {
