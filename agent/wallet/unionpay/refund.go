@@ -67,7 +67,9 @@ func refundStated(ans *sale.RefundAnswer, in map[string]string) {
 }
 
 // void gives a paid order back in full. Its number is the order's with a V, so that a repeat
-// is the same void. Refused, a refund of the whole does it.
+// is the same void. Refused, a refund of the whole does it, unless the void may still be
+// carried out or a query does not say that the order is paid: one of them gives the money back,
+// not both.
 func (c *Client) void(ctx context.Context, a sale.Attempt) (sale.Answer, error) {
 	got, err := c.send(ctx, sale.OpReverse, c.against(reqVoid, a, a.ID+"V", a.SentAt, a.Amount.Minor))
 	if err != nil {
@@ -82,11 +84,22 @@ func (c *Client) void(ctx context.Context, a sale.Attempt) (sale.Answer, error) 
 		out.Outcome = sale.OutAccepted
 		return out, nil
 	}
+	out.Outcome, out.Cause = sale.OutRetry, "the void is not done: "+ans.Code
+	if undecided[in["respCode"]] {
+		return out, nil
+	}
+	asked, err := c.Query(ctx, a)
+	if err != nil {
+		return sale.Answer{}, err
+	}
+	if asked.Outcome != sale.OutPaid || asked.Order != a.ID {
+		return out, nil
+	}
 	back, err := c.Refund(ctx, a, sale.Refund{ID: sale.RefundID(a.ID, "reverse", "", a.Amount, 0), Amount: a.Amount, AskedAt: a.SentAt})
 	if err != nil {
 		return sale.Answer{}, err
 	}
-	out.Outcome, out.Cause = sale.OutRetry, "neither voided nor refunded: "+ans.Code+" "+back.Code
+	out.Cause = "neither voided nor refunded: " + ans.Code + " " + back.Code
 	if back.Outcome == sale.RefOutPending {
 		out.Outcome, out.Cause = sale.OutAccepted, ""
 	}

@@ -30,6 +30,9 @@ const (
 	respBusy      = "06"
 )
 
+// undecided are the answers after which a request may still be carried out.
+var undecided = map[string]bool{"01": true, "03": true, "04": true, "05": true, respBusy: true}
+
 // payRefusals are the answers to a consumption that say it failed. Their meanings come from
 // public integrators' code and are unconfirmed, so none of them is taken for final: the order
 // is reversed before anybody is told "not paid". With a contract that confirms a row it may

@@ -33,6 +33,27 @@ func TestUnionPayVoid(t *testing.T) {
 	}
 }
 
+// A void that may still be carried out is not followed by a refund: both could be.
+func TestUnionPayVoidUndecided(t *testing.T) {
+	l := newUnionTill(t)
+	a := l.attempt()
+	l.pay(a)
+	a.WasPaid = true
+	l.w.Inject(l.name, wallettest.Fault{Kind: wallettest.ReverseFails}, 1)
+	if ans := l.reverse(a); ans.Outcome != sale.OutRetry {
+		t.Errorf("busy: %s", describe(ans))
+	}
+	if e := l.entry(a); e.RefundedMinor != 0 {
+		t.Errorf("given back beside the void: %+v", e)
+	}
+	if ans := l.reverse(a); a.Judge(sale.OpReverse, ans) != sale.EvAccepted {
+		t.Errorf("again: %s", describe(ans))
+	}
+	if e := l.entry(a); e.RefundedMinor != 1280 {
+		t.Errorf("ledger: %+v", e)
+	}
+}
+
 func TestUnionPayRefunds(t *testing.T) {
 	l := newUnionTill(t)
 	a := l.attempt()
