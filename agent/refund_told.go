@@ -44,6 +44,9 @@ func (pm *payment) tellRefund(ctx context.Context, op *refundOp, ending sale.End
 		return err
 	}
 	ref := pm.refundNow(op)
+	if ref.State.Final() && !ref.Broken() {
+		t.clearRefundAlarms(pm, op) // before anybody is told that their cause is over
+	}
 	t.mu.Lock()
 	for i, e := range told {
 		e.reply, e.ending, e.why = replies[i], ending, why

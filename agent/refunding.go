@@ -282,8 +282,6 @@ func (pm *payment) settleRefund(ctx context.Context, op *refundOp, state sale.Re
 		pm.t.refundAlarm(pm.record().ID, op.ref, abnormalText)
 	case state == sale.RefundRefused && ref.Ending == sale.EndRefunded:
 		pm.t.refundAlarm(pm.record().ID, op.ref, brokenText)
-	case state.Final():
-		pm.t.clearRefundAlarms(pm, op)
 	}
 	return nil
 }
