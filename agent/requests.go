@@ -559,6 +559,8 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 	p := &pm.p
 	a := p.Current()
 	switch {
+	case a != nil && !t.mayTouch(pm, r.Asked.SaleID):
+		return sale.EndNotAllowed, "this point of sale does not sell for the merchant of this payment"
 	case !r.whole(p.Amount):
 		return sale.EndNotAllowed, "only the whole amount can be taken back of a payment that is not paid yet: " + p.Amount.String()
 	case a != nil && a.State == sale.Manual:
@@ -577,6 +579,13 @@ func (t *Till) mayReverse(pm *payment, r ReverseRequest) (sale.Ending, string) {
 		}
 	}
 	return sale.Undecided, ""
+}
+
+// mayTouch reports whether a point of sale may take a payment with an order back: its own, or one
+// of a merchant that it sells for. The caller holds mu.
+func (t *Till) mayTouch(pm *payment, saleID string) bool {
+	c := t.contracts[pm.p.Current().Contract.Slot]
+	return c == nil || pm.p.Asked.SaleID == saleID || t.sellsFor(c, saleID)
 }
 
 // Confirm is the operator's decision about a payment that waits for one (above the ceiling).

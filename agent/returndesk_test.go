@@ -219,6 +219,20 @@ func TestReturnDesk(t *testing.T) {
 		}
 		d.want(d.refund("3", "R2", d.alipay.foreign(500), 30), sale.EndRefunded, 5*time.Second)
 	})
+	bubble(t, "a shop's point of sale does not take another shop's payment back", func(t *testing.T, d *desk) {
+		d.adjust = func(o *agent.Options) {
+			o.Contracts[0].SaleIDs, o.Contracts[1].SaleIDs = []string{"POS-1"}, []string{"POS-9"}
+		}
+		d.restart()
+		p := d.paid("1", "A", d.wechatCode())
+		other := agent.ReverseRequest{Asked: asked("1", "R"), Payment: p.ID}
+		other.Asked.SaleID = "POS-9"
+		if r, err := d.till.Reverse(t.Context(), other); err != nil || r.Ending != sale.EndNotAllowed {
+			t.Errorf("another shop's Reversal ended %q: %v", r.Ending, err)
+		}
+		d.wantState(p.ID, sale.Paid)
+		d.want(d.reverse("2", p.ID), sale.EndReversed, time.Minute)
+	})
 	bubble(t, "a lost batch never undoes an order of another till", func(t *testing.T, d *desk) {
 		order := d.wechat.foreign(500)
 		d.want(d.refund("2", "R1", order, 200), sale.EndRefunded, moment)
