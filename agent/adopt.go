@@ -61,6 +61,8 @@ type AdoptReport struct {
 	Unclear []Unclear `json:"unclear"`
 	// Others counts the orders of other terminals in the bill, by their code.
 	Others map[string]int `json:"others,omitempty"`
+	// OtherMerchants is how many rows are of another sub-merchant: its own contract adopts them.
+	OtherMerchants int `json:"other_merchants,omitempty"`
 }
 
 // maxAdopted bounds the orders of one terminal in one bill.
@@ -110,6 +112,10 @@ func (t *Till) Adopt(ctx context.Context, r AdoptRequest) (AdoptReport, error) {
 	totals, err := readBill(ctx, c, file, r.Progress, func(row bill.Row) error {
 		if err := mayAdopt(c, &row, now); err != nil {
 			return err
+		}
+		if sub := c.Ref.SubMerchant; sub != "" && row.SubMerchant != "" && row.SubMerchant != sub {
+			out.OtherMerchants++
+			return nil
 		}
 		return out.collect(found, codes, &row)
 	})

@@ -70,6 +70,23 @@ func paymentsOf(r agent.AdoptReport) (out []string) {
 }
 
 func TestAdopt(t *testing.T) {
+	bubble(t, "orders of another sub-merchant are left to its own contract", func(t *testing.T, d *desk) {
+		b := withBills(d)
+		b.ref.SubMerchant = "shop-1"
+		d.adjust = func(o *agent.Options) { o.Contracts[1].Ref, o.Contracts[1].Wallet = b.ref, b }
+		d.restart()
+		for i, shop := range []string{"shop-1", "shop-2", ""} {
+			b.add(deadOrder(uint64(i+1), 1), bill.Payment, 100, time.Now().Add(-time.Hour))
+			b.rows[i].SubMerchant = shop
+		}
+		r := d.adopt(deadSerial)
+		if len(r.Paid) != 2 || r.OtherMerchants != 1 {
+			t.Errorf("%+v", r)
+		}
+		if _, on := d.till.Payment(deadOrder(2, 1)); on {
+			t.Error("another shop's order is on record as one of this shop")
+		}
+	})
 	bubble(t, "paid orders are on record, undelivered, and stay", func(t *testing.T, d *desk) {
 		b := withBills(d)
 		lostDay(b, time.Now())
