@@ -11,6 +11,9 @@ const StateOffered = "offered"
 // offer makes an order whose code the till shows. make gives the text of the code.
 func (h *house) offer(o order, f Fault) (Entry, verdict) {
 	if e := h.orders[o.id]; e != nil {
+		if e.Code == "" && !e.sent {
+			return *e, vClosed // it lingered on its way, and was forbidden meanwhile
+		}
 		h.w.violate(h.name, "order %s was offered and is known already", o.id)
 		return *e, vUsed
 	}
