@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ func TestPage(t *testing.T) {
 	b := browser.Start(t)
 	for name, see := range map[string]func(*testing.T, *browser.Browser){
 		"keyboard sale":  seeKeyboardSale,
+		"our code":       seeOurCode,
 		"frame":          seeFrame,
 		"layout":         seeLayout,
 		"fault switch":   seeFaultSwitch,
@@ -46,7 +48,7 @@ func seeKeyboardSale(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, _ := play(t, y, Options{Language: "en"})
 	p := b.Open(t, url, 800, 480)
-	p.Until(`document.getElementById("codes").children.length === 11 && !document.getElementById("gone").offsetHeight`)
+	p.Until(`document.getElementById("codes").children.length === 12 && !document.getElementById("gone").offsetHeight`)
 	y.SetFault(FaultConfirm, true)
 
 	for _, k := range []string{"1", "2", ".", "8", "Enter"} {
@@ -84,6 +86,39 @@ func seeKeyboardSale(t *testing.T, b *browser.Browser) {
 	}
 }
 
+// seeOurCode: the customer scans our code, a part of it is given back, and the rest at the
+// return desk.
+func seeOurCode(t *testing.T, b *browser.Browser) {
+	y := newToy()
+	url, _ := play(t, y, Options{Language: "en"})
+	p := b.Open(t, url, 800, 480)
+	p.Until(`document.getElementById("codes").children.length === 12 && document.getElementById("ours").disabled && document.getElementById("part").disabled`)
+	for _, k := range []string{"1", "2", ".", "8", "Enter"} {
+		p.Key(k)
+	}
+	p.Until(`!document.getElementById("ours").disabled`)
+	p.Eval(`document.getElementById("ours").click()`, nil)
+	p.Until(`document.getElementById("ours").textContent === "Scan our code"`)
+	keep(t, p, "counter-ours")
+	p.Eval(`document.getElementById("ours").click()`, nil)
+	p.Until(fmt.Sprintf(answered, "yes"))
+	p.Until(`document.getElementById("ours").textContent === "Show our code" && document.getElementById("ours").disabled`)
+
+	p.Key("5")
+	p.Eval(`document.getElementById("part").click()`, nil)
+	p.Until(`document.getElementById("answer").textContent === "Success 5.00 CNY"`)
+	p.Key("3")
+	p.Eval(`document.getElementById("desk").click()`, nil)
+	p.Until(fmt.Sprintf(answered, "running"))
+	p.Key("l") // the bill
+	p.Until(`document.getElementById("answer").textContent === "Success 3.00 CNY"`)
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if want := []string{"5.00 CNY of 7K2M9QX1ABCDEF00000001", "3.00 CNY of 4200001234"}; !slices.Equal(y.refunds, want) {
+		t.Errorf("given back: %q, want %q", y.refunds, want)
+	}
+}
+
 // seeFrame: the customer's screen is tilld's own page, and tilld lets it be framed.
 func seeFrame(t *testing.T, b *browser.Browser) {
 	y := newToy()
@@ -91,7 +126,7 @@ func seeFrame(t *testing.T, b *browser.Browser) {
 	p := b.Open(t, url, 800, 480)
 	p.Until(fmt.Sprintf(framed, "ja"))
 	// A refused frame never asks for its events; the toy counts who watches.
-	p.Until(`document.getElementById("codes").children.length === 11`)
+	p.Until(`document.getElementById("codes").children.length === 12`)
 	watched := func() bool { y.mu.Lock(); defer y.mu.Unlock(); return len(y.screens) > 0 }
 	for deadline := time.NewTimer(10 * time.Second); !watched(); {
 		select {
@@ -119,7 +154,7 @@ func seeLayout(t *testing.T, b *browser.Browser) {
 				y.wallets = []WalletRow{held("410131", "SUCCESS", 1280), held("210153", "SUCCESS", 1280), held("110164", "REFUND", 0)}
 				url, _ := play(t, y, Options{Language: lang})
 				p := b.Open(t, url, size[0], size[1])
-				p.Until(`document.getElementById("codes").children.length === 11 && document.querySelectorAll("#pairs .differ").length === 1`)
+				p.Until(`document.getElementById("codes").children.length === 12 && document.querySelectorAll("#pairs .differ").length === 1`)
 				for _, tab := range []string{"events", "ledgers", "faults"} {
 					p.Eval(fmt.Sprintf(`document.getElementById("tab-%s").click()`, tab), nil)
 					p.Until(fmt.Sprintf(`document.getElementById(%q).offsetHeight > 0`, tab))
@@ -138,7 +173,7 @@ func seeFaultSwitch(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, _ := play(t, y, Options{Language: "en"})
 	p := b.Open(t, url, 800, 480)
-	p.Until(`document.getElementById("faults").children.length === 6`)
+	p.Until(`document.getElementById("faults").children.length === 11`)
 	p.Eval(`document.getElementById("tab-events").focus()`, nil)
 	p.Key("ArrowLeft") // around to the last tab
 	p.Key("Tab")
@@ -154,7 +189,7 @@ func seeSimulatorGone(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, stop := play(t, y, Options{Language: "en", Beat: 300 * time.Millisecond})
 	p := b.Open(t, url, 800, 480)
-	p.Until(`document.getElementById("codes").children.length === 11`)
+	p.Until(`document.getElementById("codes").children.length === 12`)
 	stop()
 	p.Until(`!document.getElementById("gone").hidden && document.querySelector("main").inert`)
 }

@@ -6,7 +6,7 @@
 //	/state     what can be shown, switched and confirmed now
 //	/ledgers   both books, paired by order, with a verdict for each pair
 //	/events    server-sent events "event", "sale" and "beat"
-//	/sell /abort /scan /show /fault /confirm   POST, JSON
+//	/sell /abort /scan /show /ours /fault /confirm   POST, JSON
 //
 // It is for this machine alone: who reaches the page can pay with every simulated wallet.
 package counter
@@ -44,6 +44,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	sale  saleState
+	paid  string // the payment that was paid last
 	pages map[chan saleState]struct{}
 }
 
@@ -54,6 +55,8 @@ type saleState struct {
 	Amount      string    `json:"amount,omitempty"`
 	Currency    string    `json:"currency,omitempty"`
 	Transaction string    `json:"transaction,omitempty"`
+	Back        string    `json:"back,omitempty"`    // of a refund: "part" or "desk"
+	Payment     string    `json:"payment,omitempty"` // of which a part is given back
 	Answer      *Answer   `json:"answer,omitempty"`
 	Error       string    `json:"error,omitempty"`
 }
@@ -84,6 +87,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("POST /abort", s.abort)
 	mux.HandleFunc("POST /scan", s.scan)
 	mux.HandleFunc("POST /show", s.show)
+	mux.HandleFunc("POST /ours", s.ours)
 	mux.HandleFunc("POST /fault", s.fault)
 	mux.HandleFunc("POST /confirm", s.confirm)
 	s.handler = localweb.Guard(mux)

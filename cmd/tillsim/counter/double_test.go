@@ -35,6 +35,8 @@ type toy struct {
 	wallets  []WalletRow
 	sold     []string // transactions, as asked
 	selling  bool
+	offered  bool     // a code of ours is shown
+	refunds  []string // amounts and the payments they are of
 }
 
 var _ Rig = (*toy)(nil)
@@ -43,12 +45,13 @@ func newToy() *toy {
 	return &toy{
 		screen: agent.Screen{Kind: agent.ScreenIdle, Test: true}, screens: map[chan agent.Screen]struct{}{},
 		watchers: map[chan Event]struct{}{}, scans: make(chan string, 10), aborts: make(chan struct{}, 1), confirms: make(chan string, 1),
-		faults: []FaultSwitch{{Name: FaultWalletDown}, {Name: FaultAnswerLost}, {Name: FaultSlow}, {Name: FaultConfirm}, {Name: FaultUnplugged}, {Name: FaultSilent}},
+		faults: []FaultSwitch{{Name: FaultWalletDown}, {Name: FaultAnswerLost}, {Name: FaultSlow}, {Name: FaultConfirm}, {Name: FaultUnplugged}, {Name: FaultSilent},
+			{Name: FaultDirectDown}, {Name: FaultOfferRefused}, {Name: FaultRefundSlow}, {Name: FaultRefundStuck}, {Name: FaultRefundRefused}},
 		codes: []CodeChoice{
 			{"wechat", CodeFresh, "WeChat Pay"}, {"alipay", CodeFresh, "Alipay"}, {"unionpay", CodeFresh, "UnionPay"},
-			{"old", CodeExpired, "WeChat Pay"}, {"older", CodeExpired, "Alipay"}, {"used", CodeUsed, ""},
-			{"goods", CodeGoods, ""}, {"merchant", CodeMerchant, ""}, {"id", CodeID, ""}, {"card", CodeCard, ""},
-			{"foreign", CodeForeign, "e-CNY"},
+			{"ecny", CodeFresh, "e-CNY"}, {"old", CodeExpired, "WeChat Pay"}, {"used", CodeUsed, ""},
+			{"goods", CodeGoods, ""}, {"merchant", CodeMerchant, "PromptPay"}, {"id", CodeID, ""}, {"card", CodeCard, ""},
+			{"foreign", CodeForeign, "EMVCo"}, {"bill", CodeBill, ""},
 		},
 	}
 }
@@ -109,6 +112,48 @@ func (y *toy) Sell(ctx context.Context, amount, currency, transaction string) (A
 	return Answer{Result: "Success", Payment: order[:22]}, nil
 }
 
+// Refund gives everything back; at the return desk it waits for a bill.
+func (y *toy) Refund(ctx context.Context, payment, amount, currency, _ string) (Answer, error) {
+	if payment == "" {
+		select {
+		case payment = <-y.scans:
+		case <-ctx.Done():
+			return Answer{}, ctx.Err()
+		}
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.refunds = append(y.refunds, amount+" "+currency+" of "+payment)
+	return Answer{Result: "Success", Payment: payment}, nil
+}
+
+func (y *toy) Offer(context.Context) error {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if !y.selling || y.offered {
+		return errors.New("nothing to show a code for")
+	}
+	y.offered = true
+	return nil
+}
+
+func (y *toy) Offered() bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.offered
+}
+
+func (y *toy) ScanOurs() error {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if !y.offered {
+		return errors.New("no code is shown")
+	}
+	y.offered = false
+	y.scans <- "ours"
+	return nil
+}
+
 func (y *toy) write(t TillRow, w *WalletRow) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -158,6 +203,8 @@ func (y *toy) NewCode(choice string) (string, error) {
 		return "6901234567892", nil
 	case "wechat":
 		return "130061098828009406", nil
+	case "bill":
+		return "4200001234", nil
 	}
 	return "", fmt.Errorf("no code of that kind")
 }

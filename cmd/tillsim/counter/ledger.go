@@ -61,7 +61,7 @@ func judge(t *TillRow, w *WalletRow) Verdict {
 	}
 	switch t.State {
 	case sale.Paid:
-		if w != nil && held == t.Amount.Minor && w.Amount.Currency == t.Amount.Currency {
+		if w != nil && held == t.Amount.Minor-t.Refunded && w.Amount.Currency == t.Amount.Currency {
 			return Agree
 		}
 		return Differ

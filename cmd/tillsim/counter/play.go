@@ -52,13 +52,21 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 	return true
 }
 
+// What a point of sale gives back, beside selling.
+const (
+	backPart = "part" // of the payment that was paid last
+	backDesk = "desk" // of the payment whose bill the customer shows
+)
+
 // sell begins a sale and answers at once; its end comes as an event. With again set it
-// asks for the last basket once more, as a point of sale does that heard nothing.
+// asks for the last basket once more, as a point of sale does that heard nothing. With back
+// set it begins a refund.
 func (s *Server) sell(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Amount   string `json:"amount"`
 		Currency string `json:"currency"`
 		Again    bool   `json:"again"`
+		Back     string `json:"back"`
 	}
 	if !read(w, r, &ask) {
 		return
@@ -82,10 +90,20 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request) {
 	case ask.Again && s.sale.Transaction == "":
 		refuse(w, http.StatusConflict, fmt.Errorf("ask again: there was no sale yet"))
 		return
+	case ask.Back != "" && ask.Back != backPart && ask.Back != backDesk:
+		refuse(w, http.StatusBadRequest, fmt.Errorf("give back: no way %.20q", ask.Back))
+		return
+	case ask.Back == backPart && s.paid == "":
+		refuse(w, http.StatusConflict, fmt.Errorf("give back: nothing was paid yet"))
+		return
 	}
-	next := saleState{Running: true, Begun: time.Now(), Amount: ask.Amount, Currency: ask.Currency, Transaction: "B-" + rand.Text()[:8]}
+	next := saleState{Running: true, Begun: time.Now(), Amount: ask.Amount, Currency: ask.Currency, Transaction: "B-" + rand.Text()[:8], Back: ask.Back}
+	if ask.Back == backPart {
+		next.Payment = s.paid
+	}
 	if ask.Again {
 		next.Amount, next.Currency, next.Transaction = s.sale.Amount, s.sale.Currency, s.sale.Transaction
+		next.Back, next.Payment = s.sale.Back, s.sale.Payment
 	}
 	s.tell(next)
 	s.selling.Add(1)
@@ -95,7 +113,13 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) run(now saleState) {
 	defer s.selling.Done()
-	answer, err := s.o.Rig.Sell(s.ctx, now.Amount, now.Currency, now.Transaction)
+	var answer Answer
+	var err error
+	if now.Back == "" {
+		answer, err = s.o.Rig.Sell(s.ctx, now.Amount, now.Currency, now.Transaction)
+	} else {
+		answer, err = s.o.Rig.Refund(s.ctx, now.Payment, now.Amount, now.Currency, now.Transaction)
+	}
 	now.Running = false
 	if err != nil {
 		now.Error = err.Error()
@@ -104,6 +128,9 @@ func (s *Server) run(now saleState) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if now.Back == "" && answer.Result == "Success" {
+		s.paid = answer.Payment
+	}
 	s.tell(now)
 }
 
@@ -126,6 +153,17 @@ func (s *Server) abort(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), abortWithin)
 	defer cancel()
 	done(w, "abort", s.o.Rig.Abort(ctx))
+}
+
+// ours shows a code of ours, or is the customer who scans the one that is shown.
+func (s *Server) ours(w http.ResponseWriter, r *http.Request) {
+	if s.o.Rig.Offered() {
+		done(w, "scan our code", s.o.Rig.ScanOurs())
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), abortWithin)
+	defer cancel()
+	done(w, "show our code", s.o.Rig.Offer(ctx))
 }
 
 func (s *Server) scan(w http.ResponseWriter, r *http.Request) {
@@ -197,7 +235,7 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 	if waiting == nil {
 		waiting = []string{}
 	}
-	reply(w, http.StatusOK, map[string]any{"codes": codes, "faults": faults, "waiting": waiting})
+	reply(w, http.StatusOK, map[string]any{"codes": codes, "faults": faults, "waiting": waiting, "offered": s.o.Rig.Offered()})
 }
 
 // events writes one stream until the page goes away.

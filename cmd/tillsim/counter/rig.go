@@ -14,6 +14,14 @@ type Rig interface {
 	// error says that there was none (the connection was lost, the time was over). A repeat
 	// with the same transaction is the same basket asked for again.
 	Sell(ctx context.Context, amount, currency, transaction string) (Answer, error)
+	// Refund asks the till to give a part of a paid payment back and waits for its answer. An
+	// empty payment is the return desk: the customer shows the bill to the scanner.
+	Refund(ctx context.Context, payment, amount, currency, transaction string) (Answer, error)
+	// Offer asks the till to show a code of ours for the running payment; Offered says whether
+	// one can be scanned now; ScanOurs is the customer who scans and pays it.
+	Offer(ctx context.Context) error
+	Offered() bool
+	ScanOurs() error
 	// Abort asks the till to abort the running payment.
 	Abort(ctx context.Context) error
 	// Scan types a code and its terminator on the simulated scanner.
@@ -57,6 +65,7 @@ const (
 	CodeID       CodeKind = "id-number" // a citizen's number
 	CodeCard     CodeKind = "card"      // a bank card's number
 	CodeForeign  CodeKind = "foreign"   // of a wallet that the shop has no contract with
+	CodeBill     CodeKind = "bill"      // the bill of the last payment, for the return desk
 )
 
 // CodeChoice is one thing that the customer can show.
@@ -74,6 +83,12 @@ const (
 	FaultConfirm    = "confirm"     // the customer must confirm every payment
 	FaultUnplugged  = "unplugged"   // the scanner's plug is out
 	FaultSilent     = "silent"      // the link drops everything without a word
+
+	FaultDirectDown    = "direct-down"    // all wallets but the aggregator refuse connections
+	FaultOfferRefused  = "offer-refused"  // no wallet makes a code to show
+	FaultRefundSlow    = "refund-slow"    // refunds are taken, and done later
+	FaultRefundStuck   = "refund-stuck"   // refunds are taken, and need a person
+	FaultRefundRefused = "refund-refused" // refunds are refused
 )
 
 // FaultSwitch is one switch and how it stands.
@@ -88,6 +103,7 @@ type TillRow struct {
 	Transaction string      `json:"transaction,omitempty"`
 	Amount      sale.Amount `json:"amount"`
 	State       sale.State  `json:"state"`
+	Refunded    int64       `json:"refunded,omitempty"` // in parts, in minor units
 	// Told is what the point of sale was told, empty while it was told nothing.
 	Told string `json:"told,omitempty"`
 }

@@ -2,7 +2,6 @@ package rig
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -107,6 +106,15 @@ func (c *Counter) begin() string {
 	return service
 }
 
+// end forgets the sale that went on, unless another one does.
+func (c *Counter) end(service string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == service {
+		c.running = ""
+	}
+}
+
 // service draws a ServiceID that no former run on the same state directory has used.
 func (c *Counter) service() string {
 	c.mu.Lock()
@@ -118,15 +126,14 @@ func (c *Counter) service() string {
 // Sell implements counter.Rig.
 func (c *Counter) Sell(ctx context.Context, amount, currency, transaction string) (counter.Answer, error) {
 	service := c.begin()
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.running == service {
-			c.running = ""
-		}
-	}()
+	defer c.end(service)
 	c.tell(counter.Event{Source: "pos", Kind: "asked", Amount: amount + " " + currency, Text: "Payment " + service})
 	a, err := c.pos.Pay(ctx, posclient.PayRequest{ServiceID: service, TransactionID: transaction, Amount: amount, Currency: currency})
+	return c.answered(a, err, amount+" "+currency)
+}
+
+// answered tells what the point of sale was told.
+func (c *Counter) answered(a posclient.Answer, err error, sum string) (counter.Answer, error) {
 	if err == nil && a.Result == "" {
 		err = fmt.Errorf("the till answered HTTP %d without a result", a.HTTP)
 	}
@@ -135,8 +142,46 @@ func (c *Counter) Sell(ctx context.Context, amount, currency, transaction string
 		return counter.Answer{}, err
 	}
 	out := counter.Answer{Result: a.Result, Condition: a.ErrorCondition, Payment: a.POITransactionID, Text: a.Additional("message")}
-	c.tell(counter.Event{Source: "pos", Kind: "told", State: strings.TrimSuffix(a.Result+"/"+a.ErrorCondition, "/"), Amount: amount + " " + currency})
+	c.tell(counter.Event{Source: "pos", Kind: "told", State: strings.TrimSuffix(a.Result+"/"+a.ErrorCondition, "/"), Amount: sum})
 	return out, nil
+}
+
+// Refund implements counter.Rig.
+func (c *Counter) Refund(ctx context.Context, payment, amount, currency, transaction string) (counter.Answer, error) {
+	service := c.begin()
+	defer c.end(service)
+	c.tell(counter.Event{Source: "pos", Kind: "asked", Amount: amount + " " + currency, Text: "Refund " + service})
+	a, err := c.pos.Refund(ctx, posclient.RefundRequest{POITransactionID: payment,
+		PayRequest: posclient.PayRequest{ServiceID: service, TransactionID: transaction, Amount: amount, Currency: currency}})
+	return c.answered(a, err, amount+" "+currency)
+}
+
+// Offer implements counter.Rig.
+func (c *Counter) Offer(ctx context.Context) error { return c.rig.Offer(ctx, "") }
+
+// Offered implements counter.Rig.
+func (c *Counter) Offered() bool { return c.ours() != "" }
+
+// ours is the code that is on the customer's screen and can be paid.
+func (c *Counter) ours() string {
+	all := c.rig.World.Offered()
+	if c.rig.Watch == nil {
+		return ""
+	}
+	if s := c.rig.Watch.Screen(); slices.Contains(all, s.Code) {
+		return s.Code
+	}
+	return ""
+}
+
+// ScanOurs implements counter.Rig.
+func (c *Counter) ScanOurs() error {
+	code := c.ours()
+	if code == "" {
+		return errors.New("scan our code: none is shown")
+	}
+	c.tell(counter.Event{Source: "customer", Kind: "scan", Text: "the code on the customer's screen"})
+	return c.rig.World.Scan(code)
 }
 
 // Abort implements counter.Rig.
@@ -191,16 +236,16 @@ func (c *Counter) Codes() []counter.CodeChoice {
 	for _, w := range wallettest.Wallets() {
 		out = append(out, counter.CodeChoice{Name: "fresh-" + w, Kind: counter.CodeFresh, Scheme: brands[w]})
 	}
-	for _, w := range wallettest.Wallets()[:2] {
-		out = append(out, counter.CodeChoice{Name: "expired-" + w, Kind: counter.CodeExpired, Scheme: brands[w]})
-	}
 	return append(out,
+		counter.CodeChoice{Name: "fresh-" + wallettest.Aggregator, Kind: counter.CodeFresh, Scheme: "e-CNY"},
+		counter.CodeChoice{Name: "expired-" + wallettest.WeChatPay, Kind: counter.CodeExpired, Scheme: brands[wallettest.WeChatPay]},
 		counter.CodeChoice{Name: "used", Kind: counter.CodeUsed},
 		counter.CodeChoice{Name: "goods", Kind: counter.CodeGoods},
-		counter.CodeChoice{Name: "merchant", Kind: counter.CodeMerchant},
+		counter.CodeChoice{Name: "merchant", Kind: counter.CodeMerchant, Scheme: "PromptPay"},
 		counter.CodeChoice{Name: "id-number", Kind: counter.CodeID},
 		counter.CodeChoice{Name: "card", Kind: counter.CodeCard},
-		counter.CodeChoice{Name: "foreign", Kind: counter.CodeForeign, Scheme: "e-CNY"})
+		counter.CodeChoice{Name: "foreign", Kind: counter.CodeForeign, Scheme: "EMVCo"},
+		counter.CodeChoice{Name: "bill", Kind: counter.CodeBill})
 }
 
 // NewCode implements counter.Rig.
@@ -217,6 +262,8 @@ func (c *Counter) NewCode(choice string) (string, error) {
 		return cardNumber, nil
 	case choice == "foreign":
 		return foreignCode, nil
+	case choice == "bill":
+		return c.lastBill()
 	case choice == "used":
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -224,7 +271,7 @@ func (c *Counter) NewCode(choice string) (string, error) {
 			return "", errors.New("show the last code again: none was shown yet")
 		}
 		return c.shown, nil
-	case !slices.Contains(wallettest.Wallets(), wallet) || kind != "fresh" && kind != "expired":
+	case !slices.Contains(c.rig.World.Wallets(), wallet) || kind != "fresh" && kind != "expired":
 		return "", fmt.Errorf("show a code: no choice %q", choice)
 	}
 	if kind == "expired" {
@@ -239,20 +286,40 @@ func (c *Counter) NewCode(choice string) (string, error) {
 	return code, nil
 }
 
+// lastBill is the order number on the bill of the payment that a wallet took last.
+func (c *Counter) lastBill() (string, error) {
+	var last wallettest.Entry
+	for _, e := range c.rig.World.Ledger() {
+		if e.ChargedMinor > 0 && e.PaidAt.After(last.PaidAt) {
+			last = e
+		}
+	}
+	if last.Order == "" {
+		return "", errors.New("show a bill: nothing was paid yet")
+	}
+	return last.Order, nil
+}
+
 // slowBy is how late a slow wallet answers: within its time, but the customer wonders.
 const slowBy = 4 * time.Second
 
 // faults are the switches; what a wallet does while one is on, for all its payments.
 var faults = []struct {
-	name  string
-	fault wallettest.Fault // Kind is empty for what is not the wallets' doing
+	name   string
+	fault  wallettest.Fault // Kind is empty for what is not the wallets' doing
+	direct bool             // spares the aggregator
 }{
-	{counter.FaultWalletDown, wallettest.Fault{Kind: wallettest.Down}},
-	{counter.FaultAnswerLost, wallettest.Fault{Kind: wallettest.DropAnswer}},
-	{counter.FaultSlow, wallettest.Fault{Kind: wallettest.Slow, Delay: slowBy}},
-	{counter.FaultConfirm, wallettest.Fault{Kind: wallettest.Confirm}},
-	{counter.FaultUnplugged, wallettest.Fault{}},
-	{counter.FaultSilent, wallettest.Fault{}},
+	{name: counter.FaultWalletDown, fault: wallettest.Fault{Kind: wallettest.Down}},
+	{name: counter.FaultDirectDown, fault: wallettest.Fault{Kind: wallettest.Down}, direct: true},
+	{name: counter.FaultAnswerLost, fault: wallettest.Fault{Kind: wallettest.DropAnswer}},
+	{name: counter.FaultSlow, fault: wallettest.Fault{Kind: wallettest.Slow, Delay: slowBy}},
+	{name: counter.FaultConfirm, fault: wallettest.Fault{Kind: wallettest.Confirm}},
+	{name: counter.FaultOfferRefused, fault: wallettest.Fault{Kind: wallettest.Declined, On: sale.OpOffer}},
+	{name: counter.FaultRefundSlow, fault: wallettest.Fault{Kind: wallettest.RefundProcessing, Delay: 3 * slowBy}},
+	{name: counter.FaultRefundStuck, fault: wallettest.Fault{Kind: wallettest.RefundStuck}},
+	{name: counter.FaultRefundRefused, fault: wallettest.Fault{Kind: wallettest.RefundRefused}},
+	{name: counter.FaultUnplugged},
+	{name: counter.FaultSilent},
 }
 
 // Faults implements counter.Rig.
@@ -307,12 +374,12 @@ func (c *Counter) switches() []string {
 // plant gives every wallet the faults whose switches are on, and no other. The caller
 // holds mu.
 func (c *Counter) plant() error {
-	for _, w := range wallettest.Wallets() {
+	for _, w := range c.rig.World.Wallets() {
 		if err := c.rig.World.Clear(w); err != nil {
 			return err
 		}
 		for _, f := range faults {
-			if !c.on[f.name] || f.fault.Kind == "" {
+			if !c.on[f.name] || f.fault.Kind == "" || f.direct && w == wallettest.Aggregator {
 				continue
 			}
 			if err := c.rig.World.Inject(w, f.fault, -1); err != nil {
@@ -344,45 +411,41 @@ func money(minor int64, currency sale.Currency) sale.Amount {
 	return sale.Amount{Minor: minor, Currency: currency, Exponent: exp}
 }
 
-// tillBook asks the till's own page for its payments.
+// tillBook asks the till for its payments.
 func (c *Counter) tillBook() []counter.TillRow {
 	ctx, cancel := context.WithTimeout(c.rig.ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.rig.DisplayURL()+"/payments", nil)
-	if err != nil {
-		return nil
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil
-	}
-	defer resp.Body.Close()
 	var rows []struct {
-		Order       string
-		Transaction string
+		Transaction string `json:"transaction_id"`
 		Amount      string
 		Currency    sale.Currency
-		State       string
 		Ending      sale.Ending
-		Undelivered bool
+		Delivered   bool
+		Refunded    int64
+		Attempts    []struct{ Order, State string }
 	}
-	if json.NewDecoder(resp.Body).Decode(&rows) != nil {
+	if c.rig.Control(ctx, http.MethodGet, "/v1/payments?all=1", nil, &rows) != nil {
 		return nil
 	}
 	var out []counter.TillRow
 	for _, r := range rows {
 		amount, err := sale.ParseAmount(r.Amount, r.Currency)
-		if r.Order == "" || err != nil {
-			continue // nothing was begun: no book has it
+		if err != nil {
+			continue
 		}
-		row := counter.TillRow{Order: r.Order, Transaction: r.Transaction, Amount: amount, State: sale.State(r.State)}
-		if row.State == sale.State(sale.Unknown.String()) {
-			row.State = sale.Unknown
+		for i, a := range r.Attempts { // without one, nothing was begun: no book has it
+			row := counter.TillRow{Order: a.Order, Transaction: r.Transaction, Amount: amount, State: sale.State(a.State)}
+			if row.State == sale.State(sale.Unknown.String()) {
+				row.State = sale.Unknown
+			}
+			if r.Ending != sale.Undecided && r.Delivered {
+				row.Told = string(r.Ending)
+			}
+			if i == len(r.Attempts)-1 {
+				row.Refunded = r.Refunded
+			}
+			out = append(out, row)
 		}
-		if r.Ending != sale.Undecided && !r.Undelivered {
-			row.Told = string(r.Ending)
-		}
-		out = append(out, row)
 	}
 	return out
 }

@@ -39,7 +39,7 @@ func TestRig(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	said := make(chan string, 16)
-	r, err := Start(ctx, Options{Tilld: tilld(t), Dir: filepath.Join(t.TempDir(), "till"), Scale: 10, Serial: "000158000000009", Boxes: true,
+	r, err := Start(ctx, Options{Tilld: tilld(t), Dir: filepath.Join(t.TempDir(), "till"), Scale: 10, Serial: "000158000000009", Boxes: true, Also: wallettest.Further(),
 		Notify: func(line string) {
 			select {
 			case said <- line:
@@ -64,7 +64,7 @@ func TestRig(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *testing.T, *Rig, *Counter)
-	}{{"sell", sellAtCounter}, {"abort", abortAtCounter}, {"faults", switchFaults}} {
+	}{{"sell", sellAtCounter}, {"abort", abortAtCounter}, {"our code and refunds", offerAtCounter}, {"faults", switchFaults}} {
 		if !t.Run(part.name, func(t *testing.T) { part.run(ctx, t, r, c) }) {
 			t.FailNow()
 		}
@@ -193,6 +193,57 @@ func abortAtCounter(ctx context.Context, t *testing.T, r *Rig, c *Counter) {
 	}
 }
 
+// offerAtCounter: the customer scans our code, and it is given back in parts, the second of
+// them by the bill.
+func offerAtCounter(ctx context.Context, t *testing.T, r *Rig, c *Counter) {
+	mark := r.Watch.Mark()
+	done := sell(ctx, t, r, c, "6.00", "B-O")
+	if err := c.ScanOurs(); err == nil || c.Offered() {
+		t.Error("a code was scanned that nobody showed")
+	}
+	if err := c.Offer(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.Watch.Await(ctx, mark, "our code", func(h Happening) bool { return h.Screen != nil && h.Screen.Code != "" }); err != nil {
+		t.Fatal(err)
+	}
+	if !c.Offered() {
+		t.Error("no code is offered")
+	}
+	if err := c.ScanOurs(); err != nil {
+		t.Fatal(err)
+	}
+	a := <-done
+	if a.err != nil || a.Result != "Success" {
+		t.Fatalf("told %+v", a)
+	}
+	if back, err := c.Refund(ctx, a.Payment, "2.00", "CNY", "R-1"); err != nil || back.Result != "Success" {
+		t.Errorf("a part: told %+v, %v", back, err)
+	}
+	mark = r.Watch.Mark()
+	desk := make(chan outcome, 1)
+	go func() {
+		a, err := c.Refund(ctx, "", "1.50", "CNY", "R-2")
+		desk <- outcome{a, err}
+	}()
+	if _, err := r.Watch.AwaitEvent(ctx, mark, "armed"); err != nil {
+		t.Fatal(err)
+	}
+	show(t, c, "bill")
+	if back := <-desk; back.err != nil || back.Result != "Success" || back.Payment != a.Payment {
+		t.Errorf("at the return desk: told %+v", back)
+	}
+	till, wallets := c.Ledgers()
+	for _, pair := range counter.Match(till, wallets) {
+		if pair.Verdict != counter.Agree {
+			t.Errorf("ledgers: %+v", pair)
+		}
+		if strings.HasPrefix(pair.Order, a.Payment) && (pair.Wallet == nil || pair.Wallet.Held != 250) {
+			t.Errorf("the wallet holds %+v, want 250", pair.Wallet)
+		}
+	}
+}
+
 func switchFaults(ctx context.Context, t *testing.T, r *Rig, c *Counter) {
 	for _, f := range c.Faults() {
 		if f.On {
@@ -286,11 +337,12 @@ func TestRigThatCannotBeBuilt(t *testing.T) {
 
 // Every button makes a code, and only those of wallets are good for a payment.
 func TestCodes(t *testing.T) {
-	w, err := wallettest.NewWorld(wallettest.Options{})
+	w, err := wallettest.NewWorld(wallettest.Options{Also: wallettest.Further()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	w.Post(wallettest.Alipay, wallettest.Entry{Order: "7K2M9QX1ABCDEF0000000410131", ChargedMinor: 1, State: wallettest.StatePaid, PaidAt: time.Now()})
 	c := &Counter{rig: &Rig{World: w}}
 	choices := c.Codes()
 	if len(choices) > 12 {

@@ -232,6 +232,18 @@ func (w *Watcher) AwaitStream(ctx context.Context, n int) error {
 	}
 }
 
+// Screen is the last screen that the till showed.
+func (w *Watcher) Screen() agent.Screen {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := len(w.all) - 1; i >= 0; i-- {
+		if s := w.all[i].Screen; s != nil {
+			return *s
+		}
+	}
+	return agent.Screen{}
+}
+
 // Streams is how many streams were opened so far.
 func (w *Watcher) Streams() int {
 	w.mu.Lock()

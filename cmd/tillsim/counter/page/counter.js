@@ -29,7 +29,7 @@
   }
 
   // ---- cash register
-  let typed = "", sale = {};
+  let typed = "", sale = {}, paid = false;
   const digits = () => ({ JPY: 0 })[at("currency").value] ?? 2;
 
   function press(key) {
@@ -42,21 +42,23 @@
   function price() {
     at("amount").value = typed || (sale.running && sale.amount) || (digits() ? "0.00" : "0");
     at("amount").toggleAttribute("data-long", at("amount").value.length > 8);
-    at("sell").disabled = !!sale.running || !(Number(typed) > 0);
+    for (const id of ["sell", "desk"]) at(id).disabled = !!sale.running || !(Number(typed) > 0);
+    at("part").disabled = at("sell").disabled || !paid;
   }
-  async function sell() {
+  async function sell(back) {
     if (at("sell").disabled) return;
     const [whole, part = ""] = typed.split(".");
     const amount = digits() ? whole + "." + part.padEnd(digits(), "0") : whole;
     typed = "";
-    await post("/sell", { amount, currency: at("currency").value });
+    await post("/sell", { amount, currency: at("currency").value, back: back || "" });
   }
   for (const b of at("pad").children) {
     b.addEventListener("click", () => press(b.dataset.key));
     b.addEventListener("pointerdown", (e) => e.preventDefault()); // Enter goes on to mean "charge"
   }
   at("currency").addEventListener("change", () => { typed = ""; price(); });
-  at("sell").addEventListener("click", sell);
+  at("sell").addEventListener("click", () => sell());
+  for (const back of ["part", "desk"]) at(back).addEventListener("click", () => sell(back));
   at("abort").addEventListener("click", () => post("/abort"));
   at("again").addEventListener("click", () => post("/sell", { again: true }));
 
@@ -81,7 +83,9 @@
       a.textContent = a.dataset.ready;
     }
     a.title = (now.answer && now.answer.text) || now.error || "";
+    paid = paid || (!now.back && now.answer && now.answer.result === "Success");
     at("abort").disabled = !now.running;
+    at("ours").disabled = !now.running || !!now.back;
     at("again").disabled = now.running || !now.transaction;
     price();
     soon();
@@ -108,6 +112,8 @@
   });
   let waiting = [];
   at("confirm").addEventListener("click", () => { if (waiting.length) post("/confirm", { order: waiting[0] }); });
+
+  at("ours").addEventListener("click", () => post("/ours"));
 
   const frame = document.querySelector("iframe");
   new ResizeObserver(([e]) => { frame.style.transform = "scale(" + e.contentRect.width / 800 + ")"; }).observe(at("frame"));
@@ -157,6 +163,7 @@
       ledgers(books);
       waiting = state.waiting;
       at("confirm").disabled = !waiting.length;
+      at("ours").textContent = state.offered ? at("ours").dataset.scan : at("ours").dataset.ask;
     } catch { /* the stream says it when the simulator is gone */ }
     reading = false;
     if (again) { again = false; soon(); }
