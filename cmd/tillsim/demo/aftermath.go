@@ -26,6 +26,7 @@ type recorded struct {
 	Intent      string `json:"intent"`
 	UndoneBy    string `json:"undone_by"`
 	Transaction string `json:"transaction_id"`
+	Refunded    int64  `json:"refunded"` // in parts, in minor units
 	Attempts    []struct {
 		Order string `json:"order"`
 	} `json:"attempts"`
@@ -62,20 +63,29 @@ func (s *show) aftermath(ctx context.Context, lane string, r *rig.Rig) error {
 			continue
 		}
 		p, known := byOrder[e.Order]
-		if why := s.record.unwanted(p, known); why != "" {
+		if why := s.record.unwanted(p, known, e.RefundedMinor); why != "" {
 			s.differ(DiffUnwanted, fmt.Sprintf("%s: order %s at %s was given back: %s", lane, e.Order, e.Wallet, why))
 		}
 	}
 	return nil
 }
 
-// unwanted says why a payment should not have been given back, or nothing.
-func (r *record) unwanted(p recorded, known bool) string {
+// unwanted says why minor of a payment should not have been given back, or nothing.
+func (r *record) unwanted(p recorded, known bool, minor int64) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case !known:
 		return "the till has no record of it"
+	case p.Intent != "undo" && p.Refunded > 0:
+		// In parts: as many as the till has on record, and somebody asked for them.
+		if p.Refunded != minor {
+			return fmt.Sprintf("%d of it, and the till's refunds come to %d", minor, p.Refunded)
+		}
+		if !r.parts[p.Transaction] && !r.backs[p.Transaction] {
+			return "in parts, and nobody asked for a refund"
+		}
+		return ""
 	case p.Intent != "undo":
 		return "the till's intent is " + p.Intent
 	case p.UndoneBy == "abort" && !r.aborts[p.Transaction]:

@@ -19,6 +19,9 @@ import (
 // need: reaching it means that something never happened.
 const stepWithin = 40 * time.Second
 
+// decidedWithin bounds the time until a point of sale is told what became of a request.
+const decidedWithin = 3 * stepWithin
+
 // play is one scenario on one till. The first thing that goes wrong is kept, and everything
 // after it does nothing: a scenario reads as what should happen.
 type play struct {
@@ -165,7 +168,11 @@ func (p *play) status(of *request, w wanted) *request {
 // do something.
 // It returns the final condition.
 func (p *play) reconcile(of *request, w wanted) (condition string) {
-	for p.err == nil {
+	for limit := time.Now().Add(decidedWithin); p.err == nil; {
+		if time.Now().After(limit) {
+			p.fail("%s %s is still in progress after %s", of.kind, of.service, decidedWithin)
+			break
+		}
 		mark := p.rig.Watch.Mark()
 		r := p.status(of, wanted{})
 		if p.err != nil {
