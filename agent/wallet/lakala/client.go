@@ -209,13 +209,14 @@ func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, erro
 	if ans.Outcome != sale.OutRetry {
 		return ans, nil
 	}
-	// Refused with a signature. If it is paid, a refund of the whole takes it back.
+	// Refused with a signature. If it is paid, a refund of the whole takes it back: of what the
+	// platform has on record, which may be another total than ours.
 	asked, err := c.Query(ctx, a)
 	if err != nil || asked.Outcome != sale.OutPaid || asked.Order != a.ID {
 		return ans, nil
 	}
-	a.WalletTransaction = asked.WalletTransaction
-	back, err := c.Refund(ctx, a, sale.Refund{ID: sale.RefundID(a.ID, "reverse", "", a.Amount, 0), Amount: a.Amount})
+	a.WalletTransaction, a.Amount = asked.WalletTransaction, wallet.TotalOf(a, asked)
+	back, err := c.Refund(ctx, a, wallet.FullRefund(a, a.Amount))
 	if err != nil {
 		return sale.Answer{}, err
 	}

@@ -132,3 +132,21 @@ func TestAggregatorOffers(t *testing.T) {
 		t.Error("a closed code was paid")
 	}
 }
+
+// TestAggregatorTakesBackWhatItCharged: another total than ours was charged and the revoke is
+// refused. A refund of our total would leave the rest with the platform for good.
+func TestAggregatorTakesBackWhatItCharged(t *testing.T) {
+	l := newAggregatorTill(t)
+	a := l.attempt()
+	l.w.Inject(l.name, wallettest.Fault{Kind: wallettest.WrongTotal}, 1)
+	if ev := a.Judge(sale.OpPay, l.pay(a)); ev != sale.EvWrongTotal {
+		t.Fatalf("paid: %q", ev)
+	}
+	l.w.Inject(l.name, wallettest.Fault{Kind: wallettest.ReverseFails}, 1)
+	if ans := l.reverse(a); a.Judge(sale.OpReverse, ans) != sale.EvAccepted {
+		t.Errorf("reverse: %s", describe(ans))
+	}
+	if e := l.entry(a); e.ChargedMinor != 1281 || e.RefundedMinor != 1281 {
+		t.Errorf("charged %d, given back %d", e.ChargedMinor, e.RefundedMinor)
+	}
+}
