@@ -93,7 +93,11 @@ func (e *env) sendBill(what, path, file string, each func(control.BillLine)) err
 		return fail(what, file, err).withHint("name the bill's file")
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+	st, err := f.Stat()
+	switch {
+	case err == nil && st.IsDir():
+		return fail(what, file, errors.New("is a directory")).withHint("name the bill's file")
+	case err == nil && st.Mode().IsRegular():
 		progress.total = st.Size()
 	}
 	if err := d.Stream(e.ctx, path, f, show); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tilld/tilld/agent/sale"
@@ -40,6 +41,8 @@ func (c refundCmd) Run(e *env) error {
 		return bad(errors.New("which payment is not said"), "tilld refund ID, or tilld refund --scan")
 	case c.Amount != "" && !amountForm.MatchString(c.Amount):
 		return bad(fmt.Errorf("%w %q: not a decimal number such as 12.80", sale.ErrAmount, clip(c.Amount)), "major units with at most the currency's decimals: --amount 12.80")
+	case c.Amount != "" && strings.Trim(c.Amount, "0.") == "":
+		return bad(fmt.Errorf("%w %q: must be above zero", sale.ErrAmount, c.Amount), "leave --amount out to give back everything that is left")
 	}
 	d, err := e.daemon()
 	if err != nil {
