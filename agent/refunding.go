@@ -280,6 +280,9 @@ func (pm *payment) settleRefund(ctx context.Context, op *refundOp, state sale.Re
 	switch {
 	case state == sale.RefundAbnormal:
 		pm.t.refundAlarm(pm.record().ID, op.ref, abnormalText)
+		if now := pm.refundNow(op); now.State.Final() && !now.Broken() {
+			pm.t.clearRefundAlarms(pm, op) // a person was quicker
+		}
 	case state == sale.RefundRefused && ref.Ending == sale.EndRefunded:
 		pm.t.refundAlarm(pm.record().ID, op.ref, brokenText)
 	}
