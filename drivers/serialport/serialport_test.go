@@ -385,10 +385,13 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		if err := p.Close(); err != nil {
+		err = p.Close()
+		if err != nil && !errors.Is(err, drivers.ErrTimeout) {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took > 250*time.Millisecond {
+		// It gives up waiting after its time, and lets go a little later: on a machine that is
+		// busy with other things that happens, but not often.
+		if took := time.Since(began); err != nil || took > 250*time.Millisecond {
 			slow++
 			t.Logf("Close took %v", took)
 		}

@@ -30,10 +30,11 @@ func TestWalletAnswersNonsense(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				nonsense(t, l, f, want, charged)
+				// A wallet whose payments bring no answers three times in a row is left alone.
+				l.good("1.00")
 			})
 		}
 	}
-	l.good("1.00")
 }
 
 func nonsense(t *testing.T, l *till, f wallettest.Fault, want string, charged int64) {
