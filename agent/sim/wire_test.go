@@ -68,7 +68,7 @@ func (x *wire) Pay(ctx context.Context, a sale.Attempt, c sale.Credential) (sale
 	}
 	o.pays++
 	x.checkPay(o, a)
-	if w.focus != nil && w.focus.point.at == sendingUndo && !w.focus.done && o.r.IntN(2) == 0 {
+	if focused := w.focus != nil && w.focus.point.at == sendingUndo && !w.focus.done; (focused || buyer.plan.has(aborts) && !w.instant && !w.healed) && o.r.IntN(2) == 0 {
 		w.abortNow(buyer.basket)
 		x.sleep(ctx, w.secs(1))
 	}
