@@ -160,7 +160,10 @@ func (b *box) start() (*incarnation, <-chan error) {
 		TimeTrusted: b.trusted, CodeWait: w.secs(90), Wall: b.wall, PerTry: perTry, Jitter: func() float64 { return 0.5 },
 	}
 	for _, p := range w.providers {
-		o.Contracts = append(o.Contracts, agent.Contract{Ref: p.ref, Schemes: []string{p.scheme}, Clock: p.clock, Wallet: &wire{p: p, inc: inc}})
+		o.Contracts = append(o.Contracts, agent.Contract{Ref: p.ref, Schemes: []string{p.scheme}, Clock: p.clock, Offers: w.offers, Wallet: &wire{p: p, inc: inc}})
+	}
+	if o.Offer = agent.OfferNever; w.offers {
+		o.Offer = agent.OfferAlways
 	}
 	till, err := agent.New(o)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/internal/secret"
 	"github.com/tilld/tilld/scanner"
 )
@@ -27,12 +28,11 @@ func (g *gate) Ready() (bool, string) { return true, "" }
 
 // Arm implements scanner.Source: the customer whose amount is on the screen shows a code.
 func (g *gate) Arm(context.Context) error {
-	payment := g.inc.till.Screen().Payment
-	p, ok := g.inc.till.Payment(payment)
-	w := g.inc.box.w
+	p := g.wanted()
+	payment, w := p.ID, g.inc.box.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !ok || g.inc.dead {
+	if payment == "" || g.inc.dead {
 		return nil
 	}
 	g.checkAlone(payment)
@@ -49,10 +49,20 @@ func (g *gate) Arm(context.Context) error {
 	return nil
 }
 
+// wanted is the payment that waits for its customer.
+func (g *gate) wanted() sale.Payment {
+	for _, p := range g.inc.till.Payments(true) {
+		if p.Ending == sale.Undecided && p.Intent == sale.Keep {
+			return p
+		}
+	}
+	return sale.Payment{}
+}
+
 // checkAlone holds the till to: one payment at a time, as long as it may still be kept.
 func (g *gate) checkAlone(payment string) {
 	for other, at := range g.inc.box.disk.places {
-		if other != payment && (at == sending || at == unknownKeep) {
+		if other != payment && (at == sending || at == unknownKeep || at == offered) {
 			g.inc.box.w.violate("payment %s asks for a code while %s is %s", payment, other, at)
 		}
 	}

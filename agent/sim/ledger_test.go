@@ -55,6 +55,9 @@ type order struct {
 	budget    int          // how many requests may still go wrong
 	sentBy    *incarnation
 	kind      answerKind
+	offered   bool      // its code is on our screen
+	endsAt    time.Time // of an offered order: it cannot be paid any more
+	atClosing bool      // it is paid while it is being closed
 	log       []request // queries and reverses, as they left the till
 }
 
@@ -90,7 +93,7 @@ func (o *order) catchUp(now time.Time) {
 				next = i
 			}
 		}
-		confirms := o.state == paying && !o.confirmAt.IsZero() && !o.confirmAt.After(now)
+		confirms := o.state == paying && !o.confirmAt.IsZero() && !o.confirmAt.After(now) && !(o.offered && o.confirmAt.After(o.endsAt))
 		switch {
 		case next >= 0 && !(confirms && o.confirmAt.Before(o.arrivals[next])):
 			at := o.arrivals[next]
@@ -109,6 +112,10 @@ func (o *order) charge() { o.state, o.in = charged, o.sum }
 // arrive is a request to pay at the server. A code that is older than the time for which
 // "does not exist" proves nothing is worth nothing any more.
 func (o *order) arrive(at time.Time) {
+	if o.offered {
+		o.made(at)
+		return
+	}
 	if o.state != absent || at.Sub(o.sentAt) >= o.p.clock.Quiet()-time.Millisecond {
 		return
 	}
@@ -128,6 +135,40 @@ func (o *order) arrive(at time.Time) {
 	case expired:
 		o.state, o.word = failed, sale.OutBadCode
 	}
+}
+
+// made is an order whose code a till shows: somebody scans it soon, late, while it is being
+// closed, or after it went off the screen, as long as the wallet lets them.
+func (o *order) made(at time.Time) {
+	if o.state != absent {
+		return
+	}
+	life := o.p.clock.OfferLife
+	o.state, o.word, o.endsAt = paying, sale.OutPaying, at.Add(life)
+	switch o.r.IntN(5) {
+	case 0, 1:
+		o.confirmAt = at.Add(1 + rnd(o.r, life/2))
+	case 2:
+		o.confirmAt = at.Add(life - rnd(o.r, life/10))
+	case 3:
+		o.atClosing = true
+	}
+}
+
+// closeNow closes an order that is not paid, and gives nothing back.
+func (o *order) closeNow() sale.Answer {
+	if o.refusals > 0 && !o.p.w.healed {
+		o.refusals--
+		o.p.w.mark(o.buyer.basket, reverseFails)
+		return o.says([]sale.Outcome{sale.OutUnknown, sale.OutRetry, sale.OutAccepted}[o.r.IntN(3)])
+	}
+	if o.atClosing && o.state == paying && time.Now().Before(o.endsAt) {
+		o.charge()
+	}
+	if o.state == paying || o.state == absent && o.tombstone {
+		o.state = closed
+	}
+	return o.says(sale.OutAccepted)
 }
 
 // confirmsAfter is how long the payer takes; zero is for ever.

@@ -24,10 +24,13 @@ const (
 	reversed
 	refunded
 	manual
+	offered
+	offeredUndo // aborted while the code is being made
+	offerClosed
 	numPlaces
 )
 
-var placeNames = [numPlaces]string{"no attempt", "SENDING", "SENDING undo", "UNKNOWN keep", "UNKNOWN undo", "PAID", "PAID undo", "DECLINED", "REVERSING", "REVERSED", "REVERSED_REFUNDED", "MANUAL"}
+var placeNames = [numPlaces]string{"no attempt", "SENDING", "SENDING undo", "UNKNOWN keep", "UNKNOWN undo", "PAID", "PAID undo", "DECLINED", "REVERSING", "REVERSED", "REVERSED_REFUNDED", "MANUAL", "OFFERED", "OFFERED undo", "CLOSED"}
 
 func (p place) String() string { return placeNames[p] }
 
@@ -63,6 +66,13 @@ func placeOf(p queue.Put) place {
 		return refunded
 	case sale.Manual:
 		return manual
+	case sale.Offered:
+		if undo {
+			return offeredUndo
+		}
+		return offered
+	case sale.Closed:
+		return offerClosed
 	}
 	panic(fmt.Sprintf("a state without a place: %s", p.Summary.State))
 }
@@ -83,11 +93,18 @@ const (
 	reverseLeaves
 	reverseArrived
 	reverseAnswered
+	offerLeaves
+	offerArrived
+	offerAnswered
+	closeLeaves
+	closeArrived
+	closeAnswered
 	numMoments
 )
 
 var momentNames = [numMoments]string{"before the commit", "torn commit", "after the commit", "pay leaves", "pay arrived", "pay answered",
-	"query leaves", "query arrived", "query answered", "reverse leaves", "reverse arrived", "reverse answered"}
+	"query leaves", "query arrived", "query answered", "reverse leaves", "reverse arrived", "reverse answered",
+	"offer leaves", "offer arrived", "offer answered", "close leaves", "close arrived", "close answered"}
 
 func (m moment) String() string { return momentNames[m] }
 
@@ -122,7 +139,11 @@ func (p point) exists() bool {
 	case p.moment <= payAnswered:
 		return p.at == sending || p.at == sendingUndo
 	case p.moment <= queryAnswered:
-		return p.at == unknownKeep || p.at == unknownUndo || p.at == reversing
+		return p.at == unknownKeep || p.at == unknownUndo || p.at == reversing || p.at == offered
+	case p.moment <= reverseAnswered:
+		return p.at == reversing
+	case p.moment == offerArrived || p.moment == offerAnswered:
+		return p.at == offered || p.at == offeredUndo
 	}
-	return p.at == reversing
+	return p.at == offered
 }

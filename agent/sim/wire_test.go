@@ -118,6 +118,13 @@ func (x *wire) checkPay(o *order, a sale.Attempt) {
 		w.violate("the code of %s was sent for a second order %s", o.buyer.sent.id, a.ID)
 	}
 	o.buyer.sent = o
+	for _, other := range o.buyer.basket.orders {
+		if other.offered && other.id[:22] == o.id[:22] {
+			if other.catchUp(time.Now()); other.state == charged || other.state == paying && time.Now().Before(other.endsAt) {
+				w.violate("the code of order %s was sent while the code of %s on the screen was open", o.id, other.id)
+			}
+		}
+	}
 }
 
 // Query implements agent.Wallet.
@@ -146,7 +153,7 @@ func (x *wire) ask(ctx context.Context, a sale.Attempt, op sale.Op, leaves momen
 	o := x.p.orders[a.ID]
 	if o == nil { // the till forgot nothing; the code never left
 		o = w.newOrder(x.p, a, w.nobody, x.inc)
-		o.sentBy = nil
+		o.sentBy, o.offered = nil, sale.IsOffered(a.ID)
 	}
 	if o.foreign && x.inc != o.sentBy && x.inc.box.disk.places[payment] != manual {
 		// The power failed before it was on record that the number was used. Nobody can tell
@@ -174,6 +181,9 @@ func (x *wire) ask(ctx context.Context, a sale.Attempt, op sale.Op, leaves momen
 		if w.rolls(o, duplicated) {
 			o.reverseNow(time.Now())
 		}
+	}
+	if op == sale.OpClose {
+		serve = o.closeNow
 	}
 	o.catchUp(time.Now())
 	return x.answer(ctx, o, op, serve, leaves+1)
@@ -267,7 +277,7 @@ func (x *wire) twist(o *order, op sale.Op, ans sale.Answer) sale.Answer {
 		case 2:
 			ans.HasTotal = false
 		}
-	case op != sale.OpReverse && ans.Outcome != sale.OutPaid && w.may(o, txAgain):
+	case (op == sale.OpPay || op == sale.OpQuery) && ans.Outcome != sale.OutPaid && w.may(o, txAgain):
 		if tx := x.p.someTransaction(o); tx != "" {
 			w.spend(o, txAgain)
 			ans = o.says(sale.OutPaid)
@@ -317,7 +327,7 @@ func (x *wire) checkAsk(o *order, op sale.Op) {
 	switch {
 	case op == sale.OpReverse && at != reversing:
 		w.violate("order %s is reversed while the disk says %s", o.id, at)
-	case op == sale.OpReverse && now.Sub(from) < c.ReverseAfter:
+	case op == sale.OpReverse && now.Sub(from) < c.ReverseAfter && !o.offered:
 		w.violate("order %s is reversed %s after sending, %s is the earliest", o.id, now.Sub(from), c.ReverseAfter)
 	case op == sale.OpQuery && at == unknownKeep && o.sentBy == x.inc && now.Sub(from) < c.FirstQuery:
 		w.violate("order %s is asked about %s after sending, %s is the earliest", o.id, now.Sub(from), c.FirstQuery)
