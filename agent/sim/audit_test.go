@@ -102,7 +102,7 @@ func (w *world) decide(inc *incarnation, p sale.Payment) {
 	a := p.Current()
 	o := w.providers[a.Contract.Slot-1].orders[a.ID]
 	isPaid := false
-	if o != nil && !o.foreign && !inc.box.rebuilt && time.Since(o.sentAt) < o.p.clock.Window-o.p.clock.WindowMargin-time.Minute {
+	if o != nil && !o.foreign && o.buyer != w.nobody && !inc.box.rebuilt && time.Since(o.sentAt) < o.p.clock.Window-o.p.clock.WindowMargin-time.Minute {
 		w.violate("order %s waits for a person %s after sending", o.id, time.Since(o.sentAt))
 	}
 	if o != nil {

@@ -163,7 +163,7 @@ func (b *box) start() (*incarnation, <-chan error) {
 		o.Contracts = append(o.Contracts, agent.Contract{Ref: p.ref, Schemes: []string{p.scheme}, Clock: p.clock, Offers: w.offers, Wallet: &wire{p: p, inc: inc}})
 	}
 	if o.Offer = agent.OfferNever; w.offers {
-		o.Offer = agent.OfferAlways
+		o.Offer, o.OfferContract = agent.OfferAlways, w.offersOnly
 	}
 	till, err := agent.New(o)
 	if err != nil {

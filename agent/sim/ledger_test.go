@@ -162,6 +162,11 @@ func (o *order) closeNow() sale.Answer {
 		o.p.w.mark(o.buyer.basket, reverseFails)
 		return o.says([]sale.Outcome{sale.OutUnknown, sale.OutRetry, sale.OutAccepted}[o.r.IntN(3)])
 	}
+	if o.hollow > 0 && !o.p.w.healed {
+		o.hollow--
+		o.p.w.mark(o.buyer.basket, reverseFails)
+		return o.says(sale.OutAccepted)
+	}
 	if o.atClosing && o.state == paying && time.Now().Before(o.endsAt) {
 		o.charge()
 	}

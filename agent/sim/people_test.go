@@ -146,7 +146,7 @@ func (b *basket) show() (time.Duration, string) {
 		return 0, ""
 	}
 	wait := 1 + rnd(r, w.secs(8))
-	if w.offers && r.IntN(2) == 0 {
+	if w.offersOnly != "" || w.offers && r.IntN(2) == 0 {
 		return 0, "" // this one scans the till
 	}
 	if w.focus != nil && w.focus.point.at == nothing && r.IntN(2) == 0 {

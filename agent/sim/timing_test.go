@@ -22,10 +22,13 @@ type still struct {
 	a *ask
 }
 
-func newStill(wallet string, plan ...fault) *still {
+func newStill(wallet string, offers bool, plan ...fault) *still {
 	w := newWorld(1, newCoverage(), &focus{done: true})
 	w.speed, w.instant = 1, true
 	w.providers, w.boxes = nil, nil
+	if w.offers = offers; offers {
+		w.offersOnly = wallet
+	}
 	for i, c := range clocks {
 		w.newProvider(i+1, c.wallet, c.clock, c.scheme)
 	}
@@ -102,7 +105,7 @@ func TestTimes(t *testing.T) {
 		quiet := func(name string, plan []fault, f func(*testing.T, *still)) {
 			t.Run(c.wallet+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s := newStill(c.wallet, plan...)
+					s := newStill(c.wallet, false, plan...)
 					f(t, s)
 					s.b.shutDown()
 				})
@@ -228,6 +231,56 @@ func TestTimes(t *testing.T) {
 			last := o.log[len(o.log)-1]
 			if last.op != sale.OpQuery || last.at.Sub(o.sentAt) != c.clock.Quiet() {
 				t.Errorf("proven by a %s after %s, want a query after %s", last.op, last.at.Sub(o.sentAt), c.clock.Quiet())
+			}
+		})
+	}
+}
+
+// TestOfferTimes holds a code on the screen to the wallets' tables.
+func TestOfferTimes(t *testing.T) {
+	for _, c := range clocks {
+		offer := func(name string, f func(*testing.T, *still, *order, <-chan agent.Reply)) {
+			t.Run(c.wallet+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newStill(c.wallet, true)
+					o, told := s.pay()
+					s.w.mu.Lock()
+					o.confirmAt, o.atClosing = time.Time{}, false // nobody scans it
+					s.w.mu.Unlock()
+					f(t, s, o, told)
+					s.b.shutDown()
+				})
+			})
+		}
+		offer("asked about at the wallet's spacing while it is shown, and closed when it is over", func(t *testing.T, s *still, o *order, told <-chan agent.Reply) {
+			if r := <-told; r.Ending != sale.EndCancelled {
+				t.Errorf("told %s", r.Ending)
+			}
+			var want []string
+			over := min(90*time.Second, o.p.clock.OfferLife) // the customer's time, or the code's life
+			for at := c.clock.FirstQuery; at < over; at += c.clock.QueryEvery {
+				want = append(want, fmt.Sprintf("query %s", at))
+			}
+			s.w.mu.Lock()
+			if n := len(want); len(o.log) < n {
+				t.Errorf("asked %d times, want %d at least", len(o.log), n)
+			} else {
+				o.log = o.log[:n]
+			}
+			s.w.mu.Unlock()
+			s.want(t, o, o.sentAt, want...)
+			if o.state != closed {
+				t.Error("the order is not closed")
+			}
+		})
+		offer("a close that never takes proves nothing before its life and the delay are over", func(t *testing.T, s *still, o *order, told <-chan agent.Reply) {
+			s.w.mu.Lock()
+			o.hollow = 1 << 30
+			s.w.mu.Unlock()
+			<-told
+			last := o.log[len(o.log)-1]
+			if least := o.p.clock.OfferLife + c.clock.NetworkDelay; last.op != sale.OpQuery || last.at.Sub(o.sentAt) < least {
+				t.Errorf("ended by a %s after %s, want a query after %s", last.op, last.at.Sub(o.sentAt), least)
 			}
 		})
 	}

@@ -15,14 +15,15 @@ import (
 
 // world is one seed: tills, providers, points of sale and what goes wrong.
 type world struct {
-	seed     uint64
-	begin    time.Time
-	speed    int // the wallets' tables and all that people do run this many times faster
-	focus    *focus
-	offers   bool // tills show codes of their own
-	instant  bool // requests take no time, unless they get no answer
-	mute     bool // nothing is answered
-	lostPays bool // no request to pay arrives
+	seed       uint64
+	begin      time.Time
+	speed      int // the wallets' tables and all that people do run this many times faster
+	focus      *focus
+	offers     bool   // tills show codes of their own
+	offersOnly string // the contract whose code is shown, while no customer shows one
+	instant    bool   // requests take no time, unless they get no answer
+	mute       bool   // nothing is answered
+	lostPays   bool   // no request to pay arrives
 
 	// mu guards everything below and everything of the fakes. It is held for memory only.
 	mu         sync.Mutex

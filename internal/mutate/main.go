@@ -96,7 +96,7 @@ func judge(bin string, names []string) error {
 // stages are the tests that have to notice a mutant, the quick ones first.
 var stages = [][]string{
 	{"-test.run", "^TestStorm$", "-seeds", "250"},
-	{"-test.run", "^TestTimes$"},
+	{"-test.run", "^Test(Offer)?Times$"},
 	{"-test.run", "^TestReckless"},
 	{"-test.run", "^TestStorm$", "-seeds", "3000", "-seed", "1000"},
 }

@@ -130,6 +130,26 @@ var edits = []edit{
 	{"agent/sale/offered.go", `	case p.Intent != Keep || p.Ending != Undecided:`, `	case (p.Intent != Keep || p.Ending != Undecided) && !ON("begin: undone or ended"):`, "reckless"},
 	{"agent/sale/offered.go", `before.State != Declined && before.State != Closed {`, `before.State != Declined && before.State != Closed && !ON("begin: beside an open attempt") {`, "reckless"},
 
+	// A code of ours on the screen.
+	{"agent/sale/offered.go", `	if u.ReverseAccepted.IsZero() {
+		if u.LastReverse.IsZero() {
+			return Step{Do: DoClose}`, `	if ON("offer: an accepted close is proof") && !u.ReverseAccepted.IsZero() {
+		return Step{Do: DoProve}
+	}
+	if u.ReverseAccepted.IsZero() {
+		if u.LastReverse.IsZero() {
+			return Step{Do: DoClose}`, "ledger"},
+	{"agent/sale/offered.go", `	case u.Away.IsZero():
+		due`, `	case u.Away.IsZero() && ON("offer: never asked about"):
+		return at(now, u.Deadline, DoQuery)
+	case !u.Away.IsZero() && ON("offer: off the screen is closed"):
+		return Step{Do: DoProve}
+	case u.Away.IsZero():
+		due`, "ledger, times"},
+	{"agent/sale/pursuit.go", `		c.CodeLife = max(c.CodeLife, a.OfferLife, c.OfferLife)`, `		if !ON("offer: its life does not count") {
+			c.CodeLife = max(c.CodeLife, a.OfferLife, c.OfferLife)
+		}`, "ledger"},
+
 	// Open, undoing: what is left to do is not forgotten.
 	{"agent/sale/payment.go", `	return p.Ending == Undecided || p.Undoing() || a != nil && !a.State.Final()`, `	return p.Ending == Undecided || p.Undoing() && !ON("open: undoing is over") || a != nil && !a.State.Final()`, "a request is in progress for ever"},
 
@@ -140,6 +160,7 @@ var edits = []edit{
 	if a := next.Current(); a != nil {
 		skip = ON("till: SENDING not durable") && a.State == sale.Sending ||
 			ON("till: PAID not durable") && a.State == sale.Paid && next.Intent == sale.Keep ||
+			ON("till: OFFERED not durable") && a.State == sale.Offered ||
 			ON("till: REVERSING not durable") && a.State == sale.Reversing ||
 			ON("till: undo not durable") && a.State == sale.Unknown && next.Intent == sale.Undo ||
 			ON("till: the end of an undo not durable") && (a.State == sale.Reversed || a.State == sale.ReversedRefunded)
@@ -188,7 +209,7 @@ func settledKey`, `	t.seen[string(mac)] = t.o.Wall()
 
 func settledKey`, "the code was sent for a second order"},
 	{"agent/recover.go", `	if a.State == sale.Sending || a.State == sale.Offered {
-		if err := pm.mustSave`, `	if a.State == sale.Sending && ON("till: SENDING at a start was not sent") {
+		if err := pm.mustSave`, `	if a.State == sale.Sending && ON("till: SENDING at a start was not sent") || a.State == sale.Offered && ON("till: OFFERED at a start is closed") {
 		return pm.finishUnsent(ctx, sale.EndCancelled, "")
 	}
 	if a.State == sale.Sending || a.State == sale.Offered {
