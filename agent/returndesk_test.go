@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -30,6 +31,27 @@ func TestReturnDesk(t *testing.T) {
 		if d.gate.isArmed() {
 			t.Error("the gate is still open")
 		}
+	})
+	bubble(t, "the wallet's number of an order whose day was erased", func(t *testing.T, d *desk) {
+		p := d.paid("1", "A", d.wechatCode())
+		d.wechat.set(func() { d.wechat.orders[p.Current().ID].id = p.Current().ID })
+		d.want(d.refund("2", "R1", p.ID, 30), sale.EndRefunded, moment)
+		d.till.Delivered(asked("2", "").Key())
+		time.Sleep(8 * 24 * time.Hour)
+		d.journal.records = map[queue.Kind]map[string][]byte{}
+		d.restart()
+		for i, c := range []struct {
+			transaction string
+			minor       int64
+			want        sale.Ending
+		}{{"R1", 30, sale.EndNotAllowed}, {"R2", 71, sale.EndNotAllowed}, {"R3", 70, sale.EndRefunded}} {
+			reply := d.refund(fmt.Sprint(i+3), c.transaction, "", c.minor)
+			d.mustScan(walletNumber(p.Current().ID))
+			if r := d.want(reply, c.want, moment); r.Payment.Found {
+				t.Error("an order of this terminal is on record as another's")
+			}
+		}
+		d.wantRefunded(d.wechat, p.ID, 100)
 	})
 	bubble(t, "an order of another till", func(t *testing.T, d *desk) {
 		order := d.wechat.foreign(500)

@@ -218,6 +218,12 @@ func (t *Till) takeFound(ctx context.Context, c *Contract, number string, ans sa
 	case !ans.HasTotal || ans.Total.Minor <= 0:
 		return refuse("the wallet does not say what was paid")
 	}
+	// The number was the wallet's: only now the order is known, which may be one of ours whose
+	// day was erased, with what was given back of it.
+	if err := t.recallSummary(id); err != nil {
+		t.o.Log.Error("look for an order", "err", err)
+		return nil, sale.EndStopped, "the journal cannot be read"
+	}
 	t.mu.Lock()
 	known, sibling := t.byOrder[ans.Order], t.payments[id]
 	t.mu.Unlock()
