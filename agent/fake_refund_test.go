@@ -237,6 +237,7 @@ func (d *desk) recorded(id string) (p sale.Payment) {
 
 func (d *desk) wantCause(code string, want bool) {
 	d.t.Helper()
+	synctest.Wait() // a cause is cleared after the reply that ends it
 	for _, c := range d.health.Causes() {
 		if c.Code == code {
 			if !want {

@@ -50,7 +50,7 @@ func resident(t *testing.T, pid int) int {
 // A bill of 200,000 rows through the real daemon: it grows by no more than 32 MiB.
 func TestReconcileLargeFile(t *testing.T) {
 	const rows, limit = 200_000, 32 << 10
-	s := newShop(t)
+	s := newShop(t).patient()
 	d := s.program("run", "--json")
 	out, err := d.StdoutPipe()
 	if err != nil {
