@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,6 +48,36 @@ func runSeed(t *testing.T, seed uint64, cover *coverage, f *focus) []string {
 		t.Log(strings.Join(w.trace, "\n"))
 	}
 	return w.violations
+}
+
+// TestRepeat: a seed is the same world every time, to the last event. Where two things are due
+// at one instant Go chooses by chance which is heard first: a few worlds go two ways.
+func TestRepeat(t *testing.T) {
+	differ := 0
+	was := *traced
+	*traced = true
+	defer func() { *traced = was }()
+	for seed := range uint64(40) {
+		var first, second []string
+		for _, trace := range []*[]string{&first, &second} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(seed, newCoverage(), nil)
+				w.live(t)
+				*trace = w.trace
+			})
+		}
+		if !slices.Equal(first, second) {
+			i := 0
+			for i < min(len(first), len(second)) && first[i] == second[i] {
+				i++
+			}
+			differ++
+			t.Logf("seed %d differs from event %d of %d and %d on:\n%s\n%s", seed, i, len(first), len(second), first[min(i, len(first)-1)], second[min(i, len(second)-1)])
+		}
+	}
+	if differ > 6 {
+		t.Errorf("%d of 40 worlds do not repeat", differ)
+	}
 }
 
 // TestStorm runs worlds until the seeds or the time are used up.
