@@ -209,6 +209,11 @@ func (c *Client) Reverse(ctx context.Context, a sale.Attempt) (sale.Answer, erro
 	if ans.Outcome != sale.OutRetry {
 		return ans, nil
 	}
+	// A revoke that was answered with an error may be carried out all the same: while one may
+	// still linger, it is repeated and not followed by a refund, or both would give money back.
+	if !a.Offered() && c.cfg.Time().Sub(a.SentAt) < c.cfg.Clock.Quiet() {
+		return ans, nil
+	}
 	// Refused with a signature. If it is paid, a refund of the whole takes it back: of what the
 	// platform has on record, which may be another total than ours.
 	asked, err := c.Query(ctx, a)
