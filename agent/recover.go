@@ -209,7 +209,7 @@ func (t *Till) rebuildDoubt(order string) (pm *payment, ok bool) {
 		return nil, false
 	}
 	now := t.o.Wall().Round(0)
-	a := sale.Attempt{ID: order, N: n, Contract: c.Ref, SentAt: now, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost}
+	a := sale.Attempt{ID: order, N: n, Contract: c.Ref, SentAt: now, Boot: t.o.Boot, State: sale.Unknown, Why: sale.EvLost, Lost: true}
 	if sale.IsOffered(order) {
 		a.OfferLife = c.offerLife()
 	}

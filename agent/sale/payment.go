@@ -195,6 +195,9 @@ type Attempt struct {
 	// WasPaid is set for ever once the state was PAID: from then on "does not exist" proves
 	// nothing at all.
 	WasPaid bool `json:"was_paid,omitempty"`
+	// Lost is set where the record was lost and made again of the id alone: SentAt is then not
+	// the time of sending, and a wallet that finds orders by it cannot say "no such order".
+	Lost bool `json:"lost,omitempty"`
 	// ReverseAsked is set for ever once a reverse was sent, or was about to be: from then on the
 	// bill of the day it was paid is not the last word on it.
 	ReverseAsked bool `json:"reverse_asked,omitempty"`

@@ -118,7 +118,11 @@ func (c *Client) ask(ctx context.Context, op sale.Op, reqType string, a sale.Att
 	if err != nil {
 		return sale.Answer{}, fmt.Errorf("%s %s at %s: %w", op, a.ID, c.cfg.Ref.Name, err)
 	}
-	return c.judge(op, c.link.Do(ctx, http.MethodPost, request)), nil
+	ans := c.judge(op, c.link.Do(ctx, http.MethodPost, request))
+	if a.Lost && ans.Outcome == sale.OutNotFound {
+		ans.Outcome, ans.Cause = sale.OutUnknown, "not found, under a time that is not the order's: its record was lost"
+	}
+	return ans, nil
 }
 
 // order holds the fields that name an order. orderTime is part of its name: it is made from

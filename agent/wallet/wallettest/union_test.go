@@ -54,6 +54,25 @@ func TestUnionPayVoidUndecided(t *testing.T) {
 	}
 }
 
+// An order's time is part of its name: without it "no such order" proves nothing.
+func TestUnionPayLostTime(t *testing.T) {
+	l := newUnionTill(t)
+	a := l.attempt()
+	for _, lost := range []bool{false, true} {
+		a.Lost = lost
+		want := sale.EvNotFound
+		if lost {
+			want = sale.EvNoAnswer
+		}
+		if ans := l.query(a); a.Judge(sale.OpQuery, ans) != want {
+			t.Errorf("lost %t: query: %s", lost, describe(ans))
+		}
+	}
+	if ans := l.reverse(a); a.Judge(sale.OpReverse, ans) == sale.EvNotFound {
+		t.Errorf("reverse: %s", describe(ans))
+	}
+}
+
 func TestUnionPayRefunds(t *testing.T) {
 	l := newUnionTill(t)
 	a := l.attempt()
