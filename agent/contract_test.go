@@ -38,3 +38,12 @@ func TestContractChanged(t *testing.T) {
 		})
 	}
 }
+
+func TestContractByName(t *testing.T) {
+	bubble(t, "one that is not configured is refused before anybody shows a code", func(t *testing.T, d *desk) {
+		d.want(d.pay(t.Context(), agent.PayRequest{Asked: asked("1", "A"), Amount: cny(1), Contract: "nobody"}), sale.EndNoContract, time.Second)
+		reply := d.pay(t.Context(), agent.PayRequest{Asked: asked("2", "B"), Amount: cny(1), Contract: "wechat"})
+		d.mustScan(d.wechatCode())
+		d.want(reply, sale.EndPaid, time.Second)
+	})
+}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -148,6 +149,9 @@ func (t *Till) keepWarm(ctx context.Context) (stop func()) {
 
 // standing says whether a new sale may begin now, and asks the network afresh.
 func (t *Till) standing(ctx context.Context, r PayRequest) (sale.Ending, string) {
+	if r.Contract != "" && !slices.ContainsFunc(t.o.Contracts, func(c Contract) bool { return c.Ref.Name == r.Contract }) {
+		return sale.EndNoContract, fmt.Sprintf("no contract is called %.40q", r.Contract)
+	}
 	if !t.takes(r.Amount.Currency) {
 		return sale.EndNoContract, "no contract takes " + string(r.Amount.Currency)
 	}

@@ -215,7 +215,7 @@ func (t *selfTest) giveBack(ctx context.Context) {
 func notPaidHint(e sale.Ending) string {
 	switch e {
 	case sale.EndNoContract:
-		return "show a code of the wallet that is to be tested; the contract's schemes and currencies decide: tilld route SCHEME"
+		return "show a code of the wallet that is to be tested; the contract's schemes and currencies decide: tilld route SCHEME; tilld status lists the contracts"
 	case sale.EndUnreachable:
 		return "check the network and the contract's endpoint: tilld status"
 	case sale.EndDeclined:
