@@ -3,13 +3,25 @@
  * that may go wrong around it. README.md says what stands for what, and what is left out.
  *
  * As it is, it checks safety, with faults without end. -DLIVE: does it always end, with at
- * most FAULTS of them. -DMUTANT=n seeds bug n; BUG(n) below is where.
+ * most FAULTS of them. -DMUTANT=n seeds bug n; BUG(n) below is where. With -DVARIABLE the
+ * mutant and the number of attempts are variables, so that one verifier serves all bugs.
  */
 
 #ifndef MUTANT
 #define MUTANT 0
 #endif
+#ifndef ATTEMPTS
+#define ATTEMPTS 2 /* of the payment, 1 or 2 */
+#endif
+#ifdef VARIABLE
+byte mutant = MUTANT;
+byte attempts = ATTEMPTS;
+#define BUG(n) (mutant == n)
+#define MOST attempts
+#else
 #define BUG(n) (MUTANT == n)
+#define MOST ATTEMPTS
+#endif
 
 #ifdef LIVE
 #ifndef FAULTS
@@ -32,9 +44,6 @@ bool deadline;                  /* the payer's deadline has passed */
 #define FRESH_DEADLINE skip
 #endif
 
-#ifndef ATTEMPTS
-#define ATTEMPTS 2 /* of the payment, 1 or 2 */
-#endif
 #define N 2
 
 /* States of an attempt: those of table.go. NIL: there is no attempt. */
@@ -146,8 +155,8 @@ inline hold()
 	d_step { if :: ending == NIL -> ending = how; printf("till: ending on record: %e\n", how) :: else fi }
 #define TURN(by) \
 	d_step { if :: intent == KEEP -> intent = UNDO; undone = true; printf("till: intent undo on record (%e)\n", by) :: else fi }
-/* What is made of an order whose record was lost. */
-#define REBUILT(state) d_step { st[c] = state; mine[c] = BUG(22); waspaid[c] = false }
+/* What is made of an order whose record was lost. Its id says whose code it was. */
+#define REBUILT(state) d_step { st[c] = state; mine[c] = (state != NIL && (mine[c] || BUG(22))); waspaid[c] = false }
 /* Seeded bugs only. */
 #define ILLEGAL(from, to, why) \
 	d_step { \
@@ -238,8 +247,8 @@ inline wordOf(i)
 
 /* A close or reverse came back. Whatever it says: only a query proves it. */
 #define CAMEBACK \
-	tried = true; asked = false; FORGETWORD; want = NIL; \
-	took = (rep == accepted || rep == closed || rep == refunded || rep == not_found); \
+	tried = true; asked = false; want = NIL; \
+	if :: rep == accepted || rep == closed || rep == refunded || rep == not_found -> took = true; FORGETWORD :: else fi; \
 	rep = none
 
 active proctype Till()
@@ -271,9 +280,9 @@ take:	/* No attempt is open: what does the customer show, or get shown? */
 		FORGET;
 		if
 		:: ending != NIL -> goto over
-		:: ending == NIL && (intent == UNDO || n == ATTEMPTS) -> END(FAILURE); goto over
-		:: ending == NIL && intent == KEEP && n < ATTEMPTS && inHand -> inHand = false; goto scan
-		:: ending == NIL && intent == KEEP && n < ATTEMPTS && !inHand ->
+		:: ending == NIL && (intent == UNDO || n == MOST) -> END(FAILURE); goto over
+		:: ending == NIL && intent == KEEP && n < MOST && inHand -> inHand = false; goto scan
+		:: ending == NIL && intent == KEEP && n < MOST && !inHand ->
 			if
 			:: atomic { abortAsked -> abortAsked = false; heard = true; END(FAILURE); goto over }
 			:: goto scan
@@ -326,6 +335,8 @@ offer:
 		:: else -> BEGIN(OFFERED)
 		fi;
 		if
+		:: atomic { abortAsked && !BUG(10) -> /* nobody has seen it yet */
+			hearAbort(); MOVE(OFFERED, CLOSED, not_sent, 0); END(FAILURE); goto over }
 		:: make(c)
 		:: atomic { MAY -> FAULT; rep = not_sent; printf("till: nothing could be sent\n") }
 		fi;
@@ -396,7 +407,8 @@ pursue:
 		:: st[c] == REVERSING && !took && (!tried || asked) -> goto reverse
 		:: st[c] == REVERSING && !took && tried && !asked -> goto query
 		:: st[c] == REVERSING && took && word == none -> goto query
-		:: st[c] == REVERSING && took && word == not_found && !waspaid[c] && !late && quiet[c] -> goto query
+		:: st[c] == REVERSING && took && word == not_found && !waspaid[c] && !late && (quiet[c] || mine[c] && AGAIN) -> goto query
+		:: st[c] == REVERSING && took && mine[c] && !waspaid[c] && (word == paying || word == failed) && !late && quiet[c] -> goto query
 		:: st[c] == REVERSING && took && word != none && (word != not_found || waspaid[c]) && !PROVEN -> goto reverse
 
 		/* OFFERED: asked about while it is shown; then taken away, until a query proves it. */
@@ -404,19 +416,20 @@ pursue:
 		:: atomic { st[c] == OFFERED && intent == KEEP && SETTLED && past -> TURN(by_deadline) }
 		:: st[c] == OFFERED && intent == KEEP && !away && AGAIN -> goto query
 		:: atomic { st[c] == OFFERED && intent == KEEP && !away -> away = true; printf("till: the offered code is off the screen\n") }
-		:: atomic { st[c] == OFFERED && intent == KEEP && !away && n < ATTEMPTS -> away = true; inHand = true; printf("till: a code is scanned: the offered code is off the screen\n") }
+		:: atomic { st[c] == OFFERED && intent == KEEP && !away && n < MOST -> away = true; inHand = true; printf("till: a code is scanned: the offered code is off the screen\n") }
 		:: atomic { st[c] == OFFERED && intent == KEEP && away && PROVEN -> MOVE(OFFERED, CLOSED, proven, 0) }
 		:: st[c] == OFFERED && intent == KEEP && away && !took && (!tried || asked) -> goto close
 		:: st[c] == OFFERED && intent == KEEP && away && !took && tried && !asked -> goto query
 		:: st[c] == OFFERED && intent == KEEP && away && took && word == none -> goto query
-		:: st[c] == OFFERED && intent == KEEP && away && took && word == not_found && !late && quiet[c] -> goto query
-		:: st[c] == OFFERED && intent == KEEP && away && took && (word == paying || word == failed || word == wrong_total) && !PROVEN -> goto close
+		:: st[c] == OFFERED && intent == KEEP && away && took && word == not_found && !late && (quiet[c] || AGAIN) -> goto query
+		:: st[c] == OFFERED && intent == KEEP && away && took && (word == paying || word == failed || word == wrong_total) && !PROVEN && AGAIN -> goto close
+		:: st[c] == OFFERED && intent == KEEP && away && took && word != none && !past && PAST -> goto query /* one falls on the deadline itself */
 		:: st[c] == OFFERED && intent == KEEP && away && AGAIN && !past -> goto query
 
 		/* Seeded bugs. */
 		:: atomic { BUG(3) && st[c] == REVERSING && took -> ILLEGAL(REVERSING, REVERSED, accepted); END(FAILURE) }
-		:: BUG(5) && st[c] == UNKNOWN && intent == KEEP && word != none && n < ATTEMPTS -> printf("till: asks for a fresh code: A BUG\n"); goto scan
-		:: BUG(6) && st[c] == OFFERED && intent == KEEP && n < ATTEMPTS -> goto scan
+		:: BUG(5) && st[c] == UNKNOWN && intent == KEEP && word != none && n < MOST -> printf("till: asks for a fresh code: A BUG\n"); goto scan
+		:: BUG(6) && st[c] == OFFERED && intent == KEEP && n < MOST -> goto scan
 		:: atomic { BUG(7) && st[c] == UNKNOWN && intent == KEEP && word == none && asked -> ILLEGAL(UNKNOWN, REVERSING, no_answer) }
 		:: atomic { BUG(11) && (st[c] == OFFERED || st[c] == REVERSING) && heard && told == NIL -> END(FAILURE); tell(FAILURE) }
 		:: atomic { BUG(12) && st[c] == UNKNOWN && intent == KEEP && word == paying && !reverseFlies[c] -> reverseFlies[c] = true; printf("till: attempt %d: asks to reverse: A BUG\n", c + 1) }
