@@ -294,6 +294,7 @@ func (pm *payment) finish(ctx context.Context, ending sale.Ending, why string, d
 	if a := p.Current(); a != nil && a.State != sale.Manual {
 		t.o.Health.Clear("foreign-answer", a.ID)
 		t.o.Health.Clear("wrong-total", a.ID)
+		t.o.Health.Clear("part-refunded", a.ID)
 	}
 	t.mu.Lock()
 	for k, bytes := range replies {

@@ -169,9 +169,15 @@ func (pm *payment) query(ctx context.Context, u *sale.Pursuit, c *Contract) (don
 	if err != nil {
 		return false, err
 	}
+	p, note := pm.record(), noteAnswer(ans)
+	if ev == sale.EvRefunded && ans.MayBePart && u.ReverseAccepted.IsZero() {
+		if !u.LastReverse.IsZero() {
+			t.alarm("part-refunded", p.Current().ID, "the wallet refuses to reverse this order, and says that some of it was given back: perhaps a part, by another till; look at the wallet's merchant page")
+		}
+		ev = sale.EvNoAnswer
+	}
 	u.Asked(from, time.Now(), ev)
 	u.Jitter = t.o.Jitter()
-	p, note := pm.record(), noteAnswer(ans)
 	switch ev {
 	case sale.EvForeign:
 		t.alarm("foreign-answer", p.Current().ID, "the wallet answered about another order or merchant; the answer is discarded")

@@ -42,6 +42,9 @@ type Answer struct {
 	// PaidBy is the wallet that paid, where an aggregator names it: a scheme of package
 	// paycode where it is known.
 	PaidBy string
+	// MayBePart marks an OutRefunded that the wallet says of a part that was given back as well.
+	// It counts only when a reverse of ours was accepted.
+	MayBePart bool
 	// Cause says in words why an answer is unknown: "no answer in 10s", "signature does not verify".
 	Cause string
 }

@@ -15,13 +15,14 @@ func (c *Client) takeBack(ctx context.Context, a sale.Attempt) (sale.Answer, err
 // givenBack finds out what the trade state REFUND means: it stands for a refund of a part as
 // well, and the answer does not say how much. An order whose code we showed was given back by
 // the one refund that takes the whole of it back, once that is done. A code payment that is
-// being reversed was given back by that reverse: it gives the whole back, and the till never
-// reverses what it refunded in part. Anything else is unknown.
+// being reversed was given back by that reverse if it was accepted: another till may have
+// refunded a part, and then it is refused. Anything else is unknown.
 func (c *Client) givenBack(ctx context.Context, a sale.Attempt, ans sale.Answer) (sale.Answer, error) {
 	if !a.Offered() {
 		if a.State != sale.Reversing {
 			ans.Outcome, ans.Cause = sale.OutUnknown, "given back, wholly or in part: the answer does not say"
 		}
+		ans.MayBePart = true
 		return ans, nil
 	}
 	r := wallet.FullRefund(a, wallet.TotalOf(a, ans))
