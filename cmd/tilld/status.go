@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ func (statusCmd) Run(e *env) error {
 	e.section("in doubt: do not take cash", s.Doubt)
 	e.section("waits for a person: tilld queue settle ID --paid or --not-paid", s.Manual)
 	e.section("being given back", s.Refunding)
+	e.section("running", s.Running)
 	e.printf("%s  %s  tilld %s  pid %d  up %s\n", s.POIID, s.Environment, s.Version, s.PID, time.Since(s.Since).Round(time.Second))
 	e.printf("screen: %s\n", s.Screen)
 	if len(s.Health) == 0 {
@@ -133,7 +135,11 @@ func reach(c control.ContractState) string {
 func pairs(m map[string]any) string {
 	var out []string
 	for _, k := range sorted(m) {
-		out = append(out, fmt.Sprintf("%s %v", strings.ReplaceAll(k, "_", " "), m[k]))
+		v := m[k]
+		if f, ok := v.(float64); ok { // JSON's number of bytes, not 6.57e+10
+			v = strconv.FormatFloat(f, 'f', -1, 64)
+		}
+		out = append(out, fmt.Sprintf("%s %v", strings.ReplaceAll(k, "_", " "), v))
 	}
 	return strings.Join(out, ", ")
 }

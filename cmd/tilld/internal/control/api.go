@@ -19,8 +19,10 @@ type Status struct {
 	// and the cashier does not know.
 	Undelivered []PaymentView `json:"undelivered"`
 	// Doubt are payments whose outcome is open; Manual wait for a person.
-	Doubt  []PaymentView `json:"doubt"`
-	Manual []PaymentView `json:"manual"`
+	Doubt []PaymentView `json:"doubt"`
+	// Running have sent nothing yet, or wait for their ending to be told.
+	Running []PaymentView `json:"running"`
+	Manual  []PaymentView `json:"manual"`
 	// BrokenRefunds have a refund that a person must finish; Refunding one that is not done.
 	BrokenRefunds []PaymentView   `json:"broken_refunds"`
 	Refunding     []PaymentView   `json:"refunding"`

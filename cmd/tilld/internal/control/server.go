@@ -95,7 +95,7 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	st := s.Status
-	st.Undelivered, st.Doubt, st.Manual = []PaymentView{}, []PaymentView{}, []PaymentView{}
+	st.Undelivered, st.Doubt, st.Manual, st.Running = []PaymentView{}, []PaymentView{}, []PaymentView{}, []PaymentView{}
 	st.BrokenRefunds, st.Refunding = []PaymentView{}, []PaymentView{}
 	for _, p := range s.Till.Payments(false) {
 		cur := p.Current()
@@ -109,7 +109,11 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		case cur != nil && cur.State == sale.Manual:
 			st.Manual = append(st.Manual, View(p))
 		case p.Open():
-			st.Doubt = append(st.Doubt, View(p))
+			if p.InDoubt() || p.Undoing() {
+				st.Doubt = append(st.Doubt, View(p))
+			} else {
+				st.Running = append(st.Running, View(p))
+			}
 		}
 	}
 	st.Health = s.Health.Causes()
