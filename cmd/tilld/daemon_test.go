@@ -157,10 +157,10 @@ func TestCeilingWaitsForTheOperator(t *testing.T) {
 		}()
 		eventually(t, "the screen waits for the operator", func() bool { return s.askStatus().Screen == "operator" })
 		st := s.askStatus()
-		if len(st.Doubt) != 1 {
+		if len(st.Running) != 1 {
 			t.Fatalf("%+v", st)
 		}
-		args := []string{"confirm", st.Doubt[0].ID}
+		args := []string{"confirm", st.Running[0].ID}
 		if !allow {
 			args = append(args, "--refuse")
 		}
