@@ -148,7 +148,10 @@ func TestTimes(t *testing.T) {
 			<-s.b.powered()
 			start := s.b.live().start
 			time.Sleep(time.Minute)
-			s.want(t, o, start, fmt.Sprint("query ", o.log[0].at.Sub(start)), "query 0s", fmt.Sprint("reverse ", c.clock.ReverseAfter), fmt.Sprint("query ", c.clock.ReverseAfter))
+			s.w.mu.Lock()
+			first := o.log[0].at.Sub(start)
+			s.w.mu.Unlock()
+			s.want(t, o, start, fmt.Sprint("query ", first), "query 0s", fmt.Sprint("reverse ", c.clock.ReverseAfter), fmt.Sprint("query ", c.clock.ReverseAfter))
 		})
 		quiet("silence is no reason to take anything back", []fault{dropAnswer}, func(t *testing.T, s *still) {
 			s.w.mute = true

@@ -83,7 +83,20 @@ func (w *world) secs(n float64) time.Duration {
 // stream is a source of randomness of one actor: what one does never changes the luck of
 // another.
 func (w *world) stream(actor uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(w.seed, actor*0x9e3779b97f4a7c15+1))
+	return rand.New(&dice{pcg: rand.NewPCG(w.seed, actor*0x9e3779b97f4a7c15+1)})
+}
+
+// dice is a source of chance that an actor's goroutines share.
+type dice struct {
+	mu  sync.Mutex
+	pcg *rand.PCG
+}
+
+// Uint64 implements rand.Source.
+func (d *dice) Uint64() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.pcg.Uint64()
 }
 
 func newWorld(seed uint64, cover *coverage, f *focus) *world {
