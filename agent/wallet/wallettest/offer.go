@@ -8,7 +8,7 @@ import (
 // StateOffered is an order whose code a till shows: it waits for a phone to scan it.
 const StateOffered = "offered"
 
-// offer makes an order whose code the till shows. make gives the text of the code.
+// offer makes an order whose code the till shows.
 func (h *house) offer(o order, f Fault) (Entry, verdict) {
 	if e := h.orders[o.id]; e != nil {
 		if e.Code == "" && !e.sent {
