@@ -143,7 +143,7 @@ func (t *Till) readBill(scan scanner.Scan) (number, reason string) {
 	if _, _, _, err := sale.ParseOrderID(string(text)); err == nil {
 		return string(text), ""
 	}
-	res := t.o.Classify.Classify(text, scan.AIM, t.o.Wall())
+	res := t.o.Classify.Classify(text, scan.Identifier(), t.o.Wall())
 	switch {
 	case res.Decision != paycode.Reject, res.Reason == paycode.ReservedLength:
 		return "", reasonPaymentCode

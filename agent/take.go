@@ -238,7 +238,7 @@ type presented struct {
 func (pm *payment) judgeCode(scan scanner.Scan, document *string) (presented, error) {
 	t, p := pm.t, pm.record()
 	text := scan.Text.Reveal()
-	res := t.o.Classify.Classify(text, scan.AIM, t.o.Wall())
+	res := t.o.Classify.Classify(text, scan.Identifier(), t.o.Wall())
 	out := presented{mac: t.o.Journal.CodeMAC(text)}
 	switch res.Decision {
 	case paycode.Accept:

@@ -114,3 +114,20 @@ func modifier(c byte) int {
 	}
 	return -1
 }
+
+// Identifier is the AIM identifier of a scan: the one that the scanner sent, or, where it
+// names the symbology in another way, the plain one of that symbology; empty when neither is
+// known.
+func (s Scan) Identifier() string {
+	if s.AIM != "" {
+		return s.AIM
+	}
+	return identifiers[s.Symbology]
+}
+
+// identifiers are of the plain form of each symbology, without special processing.
+var identifiers = map[Symbology]string{
+	QR: "]Q1", DataMatrix: "]d1", Code128: "]C0", GS1128: "]C1", EAN13: "]E0", EAN8: "]E4", UPCA: "]E0", UPCE: "]E0",
+	PDF417: "]L0", Aztec: "]z0", HanXin: "]h0", Code39: "]A0", Code93: "]G0", Codabar: "]F0", ITF: "]I0",
+	DataBar: "]e0", MaxiCode: "]U0", Other: "]X0",
+}

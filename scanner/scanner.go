@@ -43,7 +43,14 @@ type Result struct {
 	AIM       string
 	Symbology Symbology
 	Drop      DropReason // not empty: nothing may be delivered
-	Reply     []byte     // to be written to the device, before anything else
+	Reply     []byte     // to be written to the device, before anything else; valid during the call
+	// Event is what the device said that is no scan: a reply to a command, a parameter, a
+	// button. It is one of the codec's own exported types, for those who watch a device;
+	// nil otherwise.
+	Event Told
+	// Fault says that the device does not do what it was told, or does not answer: the
+	// device is closed and opened anew. Its text holds nothing that was scanned.
+	Fault error
 }
 
 // Codec decodes one wire protocol. It is not safe for concurrent use. Feed and Tick do not
