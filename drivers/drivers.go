@@ -19,6 +19,8 @@ var (
 	ErrGone = errors.New("device is gone")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("closed")
+	// ErrMute: the device is there and does not answer, or not as its protocol says.
+	ErrMute = errors.New("device does not answer as it should")
 	// ErrBusy: another owner has the device.
 	ErrBusy = errors.New("in use")
 )

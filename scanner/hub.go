@@ -23,6 +23,9 @@ const (
 	settleLimit = 500 * time.Millisecond
 	// queued scans of one arming; a till takes one and looks at the next.
 	queued = 8
+	// goodsAgain: the same bytes again within this time are the same presentation of goods. Two
+	// equal articles one after the other are further apart.
+	goodsAgain = 300 * time.Millisecond
 )
 
 // Hub is a Source over several scanners. One Hub may be armed by one caller at a time.
@@ -30,13 +33,16 @@ type Hub struct {
 	readers []*Reader
 	scans   chan Scan
 	key     [32]byte // of the hashes that find duplicates
+	goods   func(Scan) bool
 
 	arming sync.Mutex // serialises Arm
 	mu     sync.Mutex // guards what follows, and every send on and drain of scans
 	open   bool       // the gate
-	since  time.Time  // when it was opened
+	arms   bool       // an Arm is under way
+	since  time.Time  // when it was opened or shut
 	gate   uint64     // counts Arm and Disarm, so that a late Arm does not undo a Disarm
 	seen   []seen     // this arming's scans
+	last   seen       // the last scan of goods
 	runs   bool
 }
 
@@ -53,6 +59,18 @@ func NewHub(readers ...*Reader) *Hub {
 		r.sink = h.take
 	}
 	return h
+}
+
+// PassGoods makes f judge what is scanned while the hub is not armed: one scanner for goods
+// and payment. F takes over scan.Text and returns true, or leaves it and returns false, and
+// the scan is dropped. It must not block, nor call the hub. Call PassGoods before Run.
+func (h *Hub) PassGoods(f func(Scan) bool) { h.goods = f }
+
+// Cue tells every scanner that can to do something: beep for a payment, for example.
+func (h *Hub) Cue(c Cue) {
+	for _, r := range h.readers {
+		r.cue(c)
+	}
 }
 
 // Run keeps all scanners until ctx ends, and waits until every device is closed.
@@ -119,7 +137,8 @@ func (h *Hub) Arm(ctx context.Context) error {
 		h.Disarm()
 		return fmt.Errorf("arm scanners: %w: %s", drivers.ErrGone, why)
 	}
-	gate := h.shut()
+	gate := h.shut(true)
+	defer h.armed(gate)
 	var waits []<-chan struct{}
 	for _, r := range h.readers {
 		waits = append(waits, r.arm())
@@ -135,24 +154,45 @@ func (h *Hub) Arm(ctx context.Context) error {
 			return fmt.Errorf("arm scanners: %w", ctx.Err())
 		}
 	}
+	if !h.unlock(gate) {
+		return fmt.Errorf("arm scanners: %w", drivers.ErrClosed)
+	}
+	return nil
+}
+
+// unlock opens the gate unless it was shut again meanwhile.
+func (h *Hub) unlock(gate uint64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.gate != gate {
-		return fmt.Errorf("arm scanners: %w", drivers.ErrClosed)
+		return false
 	}
 	h.open, h.since = true, time.Now()
-	return nil
+	h.Cue(Trigger) // under the lock: a Disarm's Untrigger comes after it
+	return true
+}
+
+// armed ends the Arm of that gate, whatever came of it.
+func (h *Hub) armed(gate uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gate == gate {
+		h.arms = false
+	}
 }
 
 // Disarm closes the gate and wipes what was not taken: nothing is delivered after it
 // returned.
-func (h *Hub) Disarm() { h.shut() }
+func (h *Hub) Disarm() { h.shut(false) }
 
-func (h *Hub) shut() (gate uint64) {
+func (h *Hub) shut(arms bool) (gate uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.gate++
-	h.open = false
+	if h.open {
+		h.Cue(Untrigger)
+	}
+	h.open, h.arms, h.since = false, arms, time.Now()
 	h.seen = h.seen[:0]
 	for {
 		select {
@@ -171,8 +211,11 @@ func (h *Hub) take(began time.Time, s Scan) DropReason {
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.open || began.Before(h.since) {
+	if began.Before(h.since) || h.arms {
 		return DropDisarmed
+	}
+	if !h.open {
+		return h.pass(sum, s)
 	}
 	for i := range h.seen {
 		if h.seen[i].sum == sum {
@@ -190,6 +233,22 @@ func (h *Hub) take(began time.Time, s Scan) DropReason {
 	}
 	h.seen = append(h.seen, seen{sum, s.At})
 	return h.send(s)
+}
+
+// pass offers what was scanned between sales. h.mu is held.
+func (h *Hub) pass(sum [sha256.Size]byte, s Scan) DropReason {
+	if h.goods == nil {
+		return DropDisarmed
+	}
+	again := h.last.sum == sum && s.At.Sub(h.last.at) < goodsAgain
+	h.last = seen{sum, s.At}
+	switch {
+	case again:
+		return DropDuplicate
+	case !h.goods(s):
+		return DropDisarmed
+	}
+	return ""
 }
 
 func (h *Hub) send(s Scan) DropReason {

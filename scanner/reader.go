@@ -19,6 +19,8 @@ const (
 	tick = 10 * time.Millisecond
 	// idle bounds a read while nothing is under way; commands and ctx end it earlier.
 	idle = time.Minute
+	// maxCues bounds what waits for a device that does not listen; the oldest are forgotten.
+	maxCues = 8
 	// replyPatience bounds the write of a codec's reply.
 	replyPatience = 250 * time.Millisecond
 )
@@ -33,6 +35,12 @@ type Config struct {
 	Wake <-chan struct{}
 	// Report, if not nil, is told of every change of state. It must not block.
 	Report func(drivers.Status)
+	// Trigger makes the device look for codes while the hub is armed and not otherwise; its
+	// codec must know the cues Trigger and Untrigger.
+	Trigger bool
+	// Line, if not nil, takes the cues Trigger and Untrigger in place of the codec: a pin at
+	// the device's trigger input. It must not block.
+	Line func(Cue)
 }
 
 // DeviceState is what an operator sees of a scanner. It holds no scan.
@@ -63,6 +71,7 @@ type Reader struct {
 	mu        sync.Mutex
 	state     DeviceState
 	arming    chan struct{}      // closed when the line was found quiet; nil when no Arm waits
+	cues      []Cue              // to be given to the codec
 	interrupt context.CancelFunc // ends the read under way
 }
 
@@ -128,6 +137,38 @@ func (r *Reader) arm() <-chan struct{} {
 	return quiet
 }
 
+// cue tells the device to do something, if it can and is open.
+func (r *Reader) cue(c Cue) {
+	if c == Trigger || c == Untrigger {
+		if !r.c.Trigger {
+			return
+		}
+		if r.c.Line != nil {
+			r.c.Line(c)
+			return
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.State != drivers.Open {
+		return
+	}
+	if len(r.cues) == maxCues {
+		r.cues = append(r.cues[:0], r.cues[1:]...)
+	}
+	r.cues = append(r.cues, c)
+	if r.interrupt != nil {
+		r.interrupt()
+	}
+}
+
+// takeCues empties the list of cues. r.mu is held.
+func (r *Reader) takeCues() []Cue {
+	c := r.cues
+	r.cues = nil
+	return c
+}
+
 // settled tells a waiting Arm to go on. r.mu is held.
 func (r *Reader) settled() {
 	if r.arming != nil {
@@ -144,13 +185,15 @@ func (r *Reader) dropped(why DropReason) {
 
 // session is one opening of a device. Only the owner goroutine touches it.
 type session struct {
-	r     *Reader
-	t     drivers.Transport
-	buf   []byte
-	armed <-chan struct{} // the Arm being served; nil while scans are delivered
-	began time.Time       // when the frame under way began to arrive
-	last  time.Time       // of the last byte, as far as known
-	err   error           // of a reply
+	r   *Reader
+	t   drivers.Transport
+	buf []byte
+	// commander is the codec where it talks to the device; nil otherwise.
+	commander Commander
+	armed     <-chan struct{} // the Arm being served; nil while scans are delivered
+	began     time.Time       // when the frame under way began to arrive
+	last      time.Time       // of the last byte, as far as known
+	err       error           // of a reply
 }
 
 // serve is the owner goroutine of an open device.
@@ -160,7 +203,9 @@ func (r *Reader) serve(ctx context.Context, t drivers.Transport) error {
 	defer s.end()
 	r.mu.Lock()
 	r.state.Port = t.String()
+	r.cues = nil
 	r.mu.Unlock()
+	s.commander, _ = r.c.Codec.(Commander)
 	if c, ok := r.c.Codec.(Restarter); ok {
 		c.Restart()
 	}
@@ -193,8 +238,11 @@ func (s *session) step(ctx context.Context) error {
 	defer cancel()
 	s.r.mu.Lock()
 	s.r.interrupt = cancel
-	wanted := s.r.arming
+	wanted, cues := s.r.arming, s.r.takeCues()
 	s.r.mu.Unlock()
+	if s.tell(cues); s.err != nil {
+		return s.err
+	}
 	if wanted != nil && s.armed != wanted {
 		if err := s.flush(wanted); err != nil {
 			return err
@@ -219,13 +267,38 @@ func (s *session) step(ctx context.Context) error {
 
 // patience is how long to wait for bytes until something else is due.
 func (s *session) patience() time.Duration {
+	wait := idle
 	switch {
 	case s.r.c.Codec.Pending():
-		return tick
+		wait = tick
 	case s.armed != nil:
-		return max(time.Millisecond, Quiet-time.Since(s.last))
+		wait = max(time.Millisecond, Quiet-time.Since(s.last))
 	}
-	return idle
+	if due := s.due(); !due.IsZero() {
+		wait = min(wait, max(time.Millisecond, time.Until(due)))
+	}
+	return wait
+}
+
+// due is when the codec wants to be asked; the zero time is never.
+func (s *session) due() time.Time {
+	if s.commander == nil {
+		return time.Time{}
+	}
+	return s.commander.Due()
+}
+
+// tell gives cues to the codec and sends what it has to say.
+func (s *session) tell(cues []Cue) {
+	if s.commander == nil {
+		return
+	}
+	for _, c := range cues {
+		s.commander.Do(c)
+	}
+	if due, now := s.due(), time.Now(); !due.IsZero() && !due.After(now) {
+		s.commander.Tick(now, func(res Result) { s.emit(res, now) })
+	}
 }
 
 // flush empties device, tty queue and codec, and begins to wait for a quiet line.
@@ -273,7 +346,8 @@ func (s *session) bytes(n int, now time.Time) {
 }
 
 func (s *session) silent(now time.Time) {
-	if s.r.c.Codec.Pending() {
+	due := s.due()
+	if s.r.c.Codec.Pending() || !due.IsZero() && !due.After(now) {
 		s.r.c.Codec.Tick(now, func(res Result) { s.emit(res, now) })
 	}
 	if s.armed != nil {
@@ -290,6 +364,10 @@ func (s *session) emit(res Result, now time.Time) {
 		if s.err != nil {
 			s.err = fmt.Errorf("answer the scanner: %w", s.err)
 		}
+	}
+	if res.Fault != nil && s.err == nil {
+		s.err = &drivers.Error{Op: "use", Subject: s.t.String(), Err: fmt.Errorf("%w: %w", drivers.ErrMute, res.Fault),
+			Hint: "switch the scanner off and on; check its cable and that the configured protocol is the one it is set to"}
 	}
 	if res.Drop != "" {
 		s.r.dropped(res.Drop)
