@@ -82,6 +82,8 @@ type Options struct {
 	Health *health.Board
 	Log    *slog.Logger
 	Limits Limits
+	// Goods, if not nil, is what a point of sale hears at /goods; in plain mode only.
+	Goods *Goods
 }
 
 // Server answers points of sale. It is made by New and run once by Serve.

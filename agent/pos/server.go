@@ -128,6 +128,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.serveMessage(w, r)
+	case "/goods":
+		s.serveGoods(w, r)
 	case "/":
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")

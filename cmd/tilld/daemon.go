@@ -40,6 +40,7 @@ type daemon struct {
 	found  queue.Recovery
 	hub    *scanner.Hub
 	till   *agent.Till
+	goods  *goodsPasser // nil unless [pos] goods
 	pos    *pos.Server
 	screen *display.Server
 	dates  []dateSource
@@ -187,6 +188,12 @@ func (d *daemon) makeTill() (err error) {
 	if err != nil {
 		return fail("start", "", err)
 	}
+	if cfg.POS.Goods {
+		if d.goods, err = newGoodsPasser(codes, d.till.Busy); err != nil {
+			return fail("start", "[pos] goods", err)
+		}
+		d.hub.PassGoods(d.goods.take)
+	}
 	d.clock.NotBefore(lastTrusted(d.till.Payments(false)))
 	return nil
 }
@@ -233,7 +240,7 @@ func (d *daemon) makeServers() (err error) {
 	d.pos, err = pos.New(pos.Options{Till: d.till, Environment: cfg.Environment, Listen: d.posL.Addr().String(),
 		Terminal:       pos.Terminal{POIID: cfg.POIID(), Model: cfg.Terminal.Model, Serial: cfg.Terminal.Serial, Version: version},
 		GetCertificate: cert.GetCertificate, Plain: cfg.POS.Plain, SaleIDs: cfg.POS.SaleIDs, Keys: keys,
-		Hosts: hosts, Health: d.health, Log: d.log})
+		Hosts: hosts, Health: d.health, Log: d.log, Goods: d.goods.list()})
 	if err != nil {
 		return fail("start", "[pos]", err)
 	}
@@ -265,6 +272,9 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		return nil
 	})
 	part(func() error { return d.hub.Run(ctx) })
+	if d.goods != nil {
+		part(func() error { d.goods.run(ctx); return nil })
+	}
 	if begun(ctx, screens) {
 		enough()
 		part(func() error { return d.pos.Serve(ctx, d.posL) })

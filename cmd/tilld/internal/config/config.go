@@ -57,6 +57,7 @@ type POS struct {
 	Plain            bool
 	SaleIDs          []string
 	PerTry           []string // SaleIDs that number every try anew
+	Goods            bool     // goods codes scanned between sales are passed on
 	Keys             []NexoKey
 }
 

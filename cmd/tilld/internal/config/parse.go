@@ -204,6 +204,9 @@ func (p *parser) pos(r *reader) {
 	o.Key = p.path(s, "key", true, `make one with "tilld cert"`)
 	o.Plain = s.boolean("plain", false)
 	o.SaleIDs = s.strs("sale_ids", false, `sale_ids = ["POSSystemID12345"]`)
+	if o.Goods = s.boolean("goods", false); o.Goods && !o.Plain {
+		s.mistake("goods", "write plain = true (loopback only), or leave goods out", "goods codes are passed on in plain only")
+	}
 	o.PerTry = s.strs("new_transaction_per_try", false, `new_transaction_per_try = ["POSSystemID12345"]`)
 	for _, k := range s.sections("keys") {
 		key := NexoKey{Identifier: k.str("identifier", true, `identifier = "shop"`)}
