@@ -49,6 +49,7 @@ type grammar struct {
 	Cert     certCmd     `cmd:"" help:"Make a shop's authority and this till's certificate." group:"Without a daemon:"`
 	Classify classifyCmd `cmd:"" help:"Say what a scanned code is." group:"Without a daemon:"`
 	EMV      emvCmd      `cmd:"" help:"Explain an EMVCo payload tag by tag." name:"emv" group:"Without a daemon:"`
+	Decode   decodeCmd   `cmd:"" help:"Say what comes of a dump of what a scanner sent." group:"Without a daemon:"`
 	Route    routeCmd    `cmd:"" help:"Say which contract a code or scheme goes to." group:"Without a daemon:"`
 }
 

@@ -14,7 +14,7 @@ import (
 // goods. A code that may be a payment, a card or a person's number goes nowhere.
 type goodsPasser struct {
 	codes []*paycode.Table // the shop's, and every row there is
-	busy  func() bool // a payment is in the lane
+	busy  func() bool      // a payment is in the lane
 	scans chan scanner.Scan
 	out   *pos.Goods
 }

@@ -173,7 +173,7 @@ func (t *Table) Classify(code []byte, aim string, now time.Time) Result {
 		return Result{Decision: Reject, Reason: MerchantCode, Merchant: merchantOf(code)}
 	case !printable(code):
 		return reject(BadCharacter)
-	case aim != "" && !payingSymbology(aim):
+	case aim != "" && !PayingSymbology(aim):
 		return reject(GoodsCode)
 	}
 	if why, whose := judgeLink(code); why != "" {
@@ -207,8 +207,9 @@ func (t *Table) Classify(code []byte, aim string, now time.Time) Result {
 
 func reject(why Reason) Result { return Result{Decision: Reject, Reason: why} }
 
-// payingSymbology lists what wallets show: plain Code 128, QR model 1, model 2, with ECI.
-func payingSymbology(aim string) bool {
+// PayingSymbology reports whether wallets show codes under an AIM identifier: plain Code
+// 128, QR model 1, model 2, with ECI. All others are goods, documents or settings.
+func PayingSymbology(aim string) bool {
 	return aim == "]C0" || aim == "]Q0" || aim == "]Q1" || aim == "]Q2"
 }
 

@@ -221,7 +221,7 @@ func FuzzClassify(f *testing.F) {
 			if len(r.Candidates()) == 0 || r.Reason != "" || !slices.IsSorted(r.Candidates()) {
 				t.Fatalf("%v %v", r, r.Candidates())
 			}
-			if aim != "" && !payingSymbology(aim) {
+			if aim != "" && !PayingSymbology(aim) {
 				t.Fatal("a goods symbology may pay")
 			}
 			if !digits(code) && r.Candidates()[0] != EMVCPM {

@@ -131,7 +131,7 @@ func added(i int, s Rule) (row, []Fault) {
 		bad("priority", "priority = 100", "%d is below 1", s.Priority)
 	}
 	for _, aim := range s.AIM {
-		if !payingSymbology(aim) {
+		if !PayingSymbology(aim) {
 			bad("aim", "write some of ]C0, ]Q0, ]Q1, ]Q2", "%.8q carries no payment", aim)
 		}
 	}
@@ -166,7 +166,7 @@ func change(rows []row, level, i int, s Rule) []Fault {
 		return fault("priority", "priority = 100", "%d is below 1", s.Priority)
 	}
 	for _, aim := range s.AIM {
-		if !payingSymbology(aim) {
+		if !PayingSymbology(aim) {
 			return fault("aim", "write some of ]C0, ]Q0, ]Q1, ]Q2", "%.8q carries no payment", aim)
 		}
 	}
