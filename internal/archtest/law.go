@@ -122,6 +122,13 @@ var Laws = []Law{
 		},
 	},
 	{
+		Name: "periph",
+		Text: "of periph.io/x/host only gpioioctl is imported: its other drivers start at the same time, open files while gpioioctl closes others', and do not know every board",
+		Import: func(from, to string) bool {
+			return under(to, "periph.io/x/host/v3") && to != "periph.io/x/host/v3/gpioioctl"
+		},
+	},
+	{
 		Name: "profiler",
 		Text: "nobody imports a profiler endpoint or expvar; Badger links expvar, whose page hangs on a mux that nobody serves",
 		Import: func(from, to string) bool {

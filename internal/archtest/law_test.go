@@ -122,6 +122,8 @@ func TestEachBreachIsNoticed(t *testing.T) {
 		{"badger", "./cmd/tillbench", "github.com/dgraph-io/ristretto/v2/z"},
 		{"serial", "./scanner", "github.com/tarm/serial"},
 		{"serial", "./cmd/tilld", "periph.io/x/host/v3"},
+		{"periph", "./drivers/gpio", "periph.io/x/host/v3"},
+		{"periph", "./drivers/gpio", "periph.io/x/host/v3/rpi"},
 		{"profiler", "./agent/display", "expvar"},
 		{"profiler", "./cmd/tillsim", "net/http/pprof"},
 		{"cmd", "./agent", "./cmd/tilld/internal/config"},
