@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tilld/tilld/internal/dump"
 	"github.com/tilld/tilld/internal/secret"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/paycode"
@@ -66,7 +67,7 @@ func (c decodeCmd) Run(e *env) error {
 		return fail("decode", c.File, rootPath(err))
 	}
 	defer in.Close()
-	lines, err := readDump(in)
+	lines, err := dump.Read(in)
 	if err != nil {
 		return fail("decode", name, err).withHint(`lines are "TIME < HEX"; anything else is taken as bytes that the device sent`)
 	}
@@ -136,24 +137,24 @@ type decodeEvent struct {
 	Told      map[string]any `json:"told,omitempty"`
 }
 
-func (d *decoding) play(codec scanner.Codec, lines []dumpLine) {
+func (d *decoding) play(codec scanner.Codec, lines []dump.Line) {
 	d.start = time.Unix(1_000_000_000, 0)
 	p := player{codec: codec, now: d.start, emit: d.take}
 	if len(lines) > 0 {
-		d.start = d.start.Add(-lines[0].at)
+		d.start = d.start.Add(-lines[0].At)
 	}
 	for _, l := range lines {
-		p.until(d.start.Add(l.at))
-		d.say(p.now, decodeEvent{Event: string(l.kind), Bytes: len(l.data)})
-		switch l.kind {
-		case dumpIn:
-			p.received(l.data)
-		case dumpOut:
-			p.sent(l.data)
-		case dumpGone:
+		p.until(d.start.Add(l.At))
+		d.say(p.now, decodeEvent{Event: string(l.Kind), Bytes: len(l.Data)})
+		switch l.Kind {
+		case dump.In:
+			p.received(l.Data)
+		case dump.Out:
+			p.sent(l.Data)
+		case dump.Gone:
 			p.gone()
 		}
-		secret.Zero(l.data)
+		secret.Zero(l.Data)
 	}
 	p.until(p.now.Add(time.Second)) // the silence after the last byte
 }
@@ -204,7 +205,7 @@ func (d *decoding) say(at time.Time, ev decodeEvent) {
 	}
 	words := []string{ev.Event}
 	switch ev.Event {
-	case string(dumpIn), string(dumpOut):
+	case string(dump.In), string(dump.Out):
 		words = append(words, count(ev.Bytes, "byte"))
 	case "answers":
 		words = append(words, ev.Hex)

@@ -9,6 +9,7 @@
 //	tillsim wallets   the wallets alone
 //	tillsim bill      a wallet's bill, right or wrong in a named way
 //	tillsim scanner   the scanner alone: lines from standard input
+//	tillsim record    what a real scanner sends, written down for a test
 package main
 
 import (
@@ -37,6 +38,7 @@ type cli struct {
 	Wallets walletsCmd `cmd:"" help:"The simulated wallets alone."`
 	Bill    billCmd    `cmd:"" help:"Write a wallet's bill to standard output, right or wrong in a named way."`
 	Scanner scannerCmd `cmd:"" help:"A simulated scanner alone: each line of standard input is one scan."`
+	Record  recordCmd  `cmd:"" help:"Write down what a real device sends, for tilld decode and for tests."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

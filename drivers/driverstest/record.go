@@ -1,71 +1,54 @@
 package driverstest
 
 import (
-	"bufio"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/internal/dump"
 )
 
 // Kind is what happened on a transport.
-type Kind string
+type Kind = dump.Kind
 
 const (
-	Received Kind = "<"    // bytes from the device
-	Sent     Kind = ">"    // bytes to the device
-	Gone     Kind = "gone" // the plug was pulled
+	Received = dump.In   // bytes from the device
+	Sent     = dump.Out  // bytes to the device
+	Gone     = dump.Gone // the plug was pulled
 )
 
-// Op is one thing that happened.
+// Op is one thing that happened, and when since the recording began.
 type Op struct {
+	At   time.Duration
 	Kind Kind
 	Data []byte
 }
 
-// WriteOps writes one line an operation: "< 5d5131..." or "gone". Lines that begin with #
-// are comments. A recording holds everything that was scanned: record with codes that are
-// worth nothing.
+// WriteOps writes a recording in the form of package dump, which "tilld decode" reads as
+// well. A recording holds everything that was scanned: record with codes that are worth
+// nothing.
 func WriteOps(w io.Writer, ops []Op) error {
 	for _, op := range ops {
-		line := strings.TrimSpace(string(op.Kind) + " " + hex.EncodeToString(op.Data))
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if err := dump.Write(w, dump.Line{At: op.At, Kind: op.Kind, Data: op.Data}); err != nil {
 			return fmt.Errorf("write recording: %w", err)
 		}
 	}
 	return nil
 }
 
-// ReadOps reads what WriteOps wrote.
+// ReadOps reads what WriteOps wrote; the times may be left out.
 func ReadOps(r io.Reader) ([]Op, error) {
-	var ops []Op
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		text := strings.TrimSpace(lines.Text())
-		if text == "" || text[0] == '#' {
-			continue
-		}
-		kind, data, _ := strings.Cut(text, " ")
-		b, err := hex.DecodeString(strings.TrimSpace(data))
-		if err != nil {
-			return nil, fmt.Errorf("read recording: line %d: %w", n, err)
-		}
-		op := Op{Kind(kind), b}
-		switch {
-		case (op.Kind == Received || op.Kind == Sent) && len(b) > 0:
-		case op.Kind == Gone && len(b) == 0:
-		default:
-			return nil, fmt.Errorf("read recording: line %d: want \"< hex\", \"> hex\" or \"gone\"", n)
-		}
-		ops = append(ops, op)
-	}
-	if err := lines.Err(); err != nil {
+	lines, err := dump.ReadText(r)
+	if err != nil {
 		return nil, fmt.Errorf("read recording: %w", err)
+	}
+	var ops []Op
+	for _, l := range lines {
+		ops = append(ops, Op{l.At, l.Kind, l.Data})
 	}
 	return ops, nil
 }
@@ -74,8 +57,9 @@ func ReadOps(r io.Reader) ([]Op, error) {
 type Record struct {
 	drivers.Transport
 
-	mu  sync.Mutex
-	ops []Op
+	mu    sync.Mutex
+	began time.Time // when the first thing happened
+	ops   []Op
 }
 
 // Ops is what happened so far.
@@ -88,7 +72,11 @@ func (r *Record) Ops() []Op {
 func (r *Record) note(k Kind, data []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ops = append(r.ops, Op{k, append([]byte(nil), data...)})
+	now := time.Now()
+	if r.began.IsZero() {
+		r.began = now
+	}
+	r.ops = append(r.ops, Op{now.Sub(r.began), k, append([]byte(nil), data...)})
 }
 
 // Read reads from the recorded transport.
@@ -129,7 +117,7 @@ var _ drivers.Transport = (*Playback)(nil)
 func NewPlayback(ops []Op) *Playback {
 	p := &Playback{changed: make(chan struct{})}
 	for _, op := range ops {
-		p.ops = append(p.ops, Op{op.Kind, append([]byte(nil), op.Data...)})
+		p.ops = append(p.ops, Op{op.At, op.Kind, append([]byte(nil), op.Data...)})
 	}
 	return p
 }
