@@ -12,7 +12,9 @@ import (
 // gives it another number. USB descriptors and the place in the tree of hubs, as sysfs names
 // them.
 type ID struct {
-	Vendor, Product uint16 // of the USB device descriptor; 0 where the device is not USB
+	// Vendor and Product are of the USB device descriptor, or what the kernel's HID and input
+	// layers say of a device on another bus; 0 where nobody says.
+	Vendor, Product uint16
 	Serial          string // iSerial; empty where the device has none
 	Port            string // the place of the plug: "1-1.2"; for other buses the device path
 	Iface           uint8  // bInterfaceNumber
@@ -181,12 +183,22 @@ type Event struct {
 	Node      string // "/dev/ttyACM0"; empty for Resync
 }
 
+// Kind says what a node is good for, where its subsystem alone does not.
+type Kind string
+
+const (
+	Keyboard Kind = "keyboard" // an input device with the keys of the digits and Enter
+	HIDPOS   Kind = "hidpos"   // a raw HID device that describes itself as a bar code scanner
+	Console  Kind = "console"  // a serial line that the kernel writes its log to
+)
+
 // Node is one device node that is there now.
 type Node struct {
 	Path      string // "/dev/hidraw0"
 	Subsystem string
 	ID        ID
 	Name      string // what the device calls itself; may be empty
+	Kind      Kind   // what it turns out to be; mostly empty
 	// Unique: no other device that is plugged in has the same vendor, product, interface and
 	// serial number, and there is a serial number.
 	Unique bool

@@ -1,0 +1,185 @@
+package uevent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/drivers/driverstest"
+)
+
+func fakeSysfs(t testing.TB) *driverstest.Sysfs {
+	t.Helper()
+	s, err := driverstest.NewSysfs(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func counter(t testing.TB) *driverstest.Sysfs {
+	t.Helper()
+	s := fakeSysfs(t)
+	f, err := os.Open("testdata/counter.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := s.Add(f); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestScan(t *testing.T) {
+	list, err := Scan(counter(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, n := range list {
+		got = append(got, fmt.Sprintf("%s %s %q %q %s", n.Subsystem, n.Path, n.ID.Key(n.Unique), n.Name, n.Kind))
+	}
+	want := []string{
+		`gpio /dev/gpiochip0 "port=platform/9030000.pl061/gpiochip0" "9030000.pl061" `,
+		`hidraw /dev/hidraw0 "0c2e:0901 serial=TILLD0001 if=0" "Honeywell Imaging & Mobility Xenon 1900" hidpos`,
+		`hidraw /dev/hidraw1 "0c2e:0901 serial=TILLD0001 if=3" "Honeywell Imaging & Mobility Xenon 1900" `,
+		`hidraw /dev/hidraw2 "05e0:1900 serial=94:fb:29:00:00:07 if=0" "DS2278" `,
+		`i2c-dev /dev/i2c-1 "port=platform/axi/1000120000.pcie/1f00074000.i2c/i2c-1/i2c-dev/i2c-1" "Synopsys DesignWare I2C adapter" `,
+		`input /dev/input/event9 "0c2e:0901 serial=TILLD0001 if=3" "Honeywell Xenon 1900 Consumer Control" `,
+		`input /dev/input/event10 "0c2e:0901 serial=TILLD0001 if=3" "Honeywell Xenon 1900" keyboard`,
+		`input /dev/input/event11 "1234:5678 port=virtual/input/a%20program's%20keyboard if=0" "a program's keyboard" keyboard`,
+		`tpm /dev/tpm0 "port=platform/soc/fe204000.spi/spi_master/spi0/spi0.1/tpm/tpm0" "" `,
+		`tpmrm /dev/tpmrm0 "port=platform/soc/fe204000.spi/spi_master/spi0/spi0.1/tpmrm/tpmrm0" "" `,
+		`tty /dev/ttyS0 "port=platform/serial8250/tty/ttyS0" "" `,
+		`tty /dev/ttyACM0 "1eab:1d06 port=1-1.2 if=0" "Newland Auto-ID NLS-FM430" `,
+		`tty /dev/ttyACM1 "1eab:1d06 port=1-1.3 if=0" "Newland Auto-ID NLS-FM430" `,
+		`tty /dev/ttyACM2 "28e9:018a port=1-2.1 if=0" "GDMicroelectronics Virtual COM Port" `,
+		`tty /dev/ttyACM3 "28e9:018a port=1-2.2 if=0" "GDMicroelectronics Virtual COM Port" `,
+		`tty /dev/ttyACM4 "0c2e:0901 serial=TILLD0001 if=1" "Honeywell Imaging & Mobility Xenon 1900" `,
+		`tty /dev/ttyAMA0 "port=platform/9000000.pl011/9000000.pl011:0/9000000.pl011:0.0/tty/ttyAMA0" "" console`,
+		`tty /dev/ttyUSB0 "1a86:7523 port=1-4 if=0" "USB2.0-Serial" `,
+		`video4linux /dev/video0 "0416:c141 serial=CAM7 if=0" "Two-eyed camera: RGB" `,
+		`video4linux /dev/video1 "0416:c141 serial=CAM7 if=2" "Two-eyed camera: IR" `,
+	}
+	for i := range max(len(got), len(want)) {
+		g, w := "nothing", "nothing"
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(want) {
+			w = want[i]
+		}
+		if g != w {
+			t.Errorf("got  %s\nwant %s", g, w)
+		}
+	}
+	// Each device is found again by the name that a configuration would hold.
+	for _, n := range list {
+		m, err := drivers.ParseMatch(n.ID.Key(n.Unique))
+		if err != nil {
+			t.Errorf("%s: %v", n.Path, err)
+			continue
+		}
+		found, err := Find(list, m, n.Subsystem)
+		if n.Path == "/dev/input/event9" { // no keyboard: the keyboard of the same interface is meant
+			n.Path = "/dev/input/event10"
+		}
+		if err != nil || found.Path != n.Path {
+			t.Errorf("%s is found as %s, %v", n.Path, found.Path, err)
+		}
+	}
+}
+
+func TestFindTakesNothingByChance(t *testing.T) {
+	list, err := Scan(counter(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]error{
+		"28e9:018a serial=0001 if=0":         ErrAmbiguous,
+		"0c2e:0901 serial=TILLD0001":         nil, // one tty only
+		"0c2e:0901 serial=TILLD0002":         os.ErrNotExist,
+		"1eab:1d06 port=1-1.4 if=0":          os.ErrNotExist,
+		"port=1-1.2":                         nil,
+		"0c2e:0901 port=2-1 if=0":            os.ErrNotExist, // interface 0 is no tty
+		"port=platform/serial8250/tty/ttyS0": nil,
+	} {
+		m, err := drivers.ParseMatch(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Find(list, m, "tty")
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", text, err, want)
+		}
+		var e *drivers.Error
+		if err != nil && (!errors.As(err, &e) || e.Hint == "") {
+			t.Errorf("%s: %v says not what to do", text, err)
+		}
+	}
+}
+
+func TestSerialNumbersThatAreNone(t *testing.T) {
+	for _, s := range []string{"", "0", "0001", "000000000000", "123456", "1234567890", "FFFFFFFF", "1111", "0123456789ABCDEF"} {
+		if !hollow(s) {
+			t.Errorf("%q tells devices apart", s)
+		}
+	}
+	for _, s := range []string{"T0001", "TILLD0001", "18285B0AF3", "94:fb:29:00:00:07", "1290"} {
+		if hollow(s) {
+			t.Errorf("%q tells nothing", s)
+		}
+	}
+}
+
+func TestScanWithoutSysfs(t *testing.T) {
+	var e *drivers.Error
+	if _, err := Scan(t.TempDir()); !errors.As(err, &e) || e.Hint == "" {
+		t.Errorf("%v", err)
+	}
+	if list, err := Scan(fakeSysfs(t).Root); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestDescriptorsOfScanners(t *testing.T) {
+	for _, tc := range []struct {
+		b    string
+		want bool
+	}{
+		{"\x05\x8c\x09\x02\xa1\x01\xc0", true},
+		{"\x06\x8c\x00\x0a\x02\x00\xa1\x01", true},
+		{"\x0b\x02\x00\x8c\x00\xa1\x01", true},                              // usage with its page
+		{"\x05\x01\x09\x06\xa1\x01\xc0\x05\x8c\x09\x02\xa1\x01\xc0", true},  // the second collection
+		{"\xfe\x02\x99\x05\x8c\x05\x8c\x09\x02\xa1\x01", true},              // after a long item
+		{"\x05\x01\x09\x06\xa1\x01\x05\x8c\x09\x02\xa1\x02\xc0\xc0", false}, // not at the top
+		{"\x05\x8c\x09\x01\xa1\x01", false},
+		{"\x05\x8c\x09", false},
+		{"\xfe\xff", false},
+		{"", false},
+	} {
+		if posScanner([]byte(tc.b)) != tc.want {
+			t.Errorf("% x: %v", tc.b, !tc.want)
+		}
+	}
+}
+
+func FuzzDescriptor(f *testing.F) {
+	f.Add([]byte("\x05\x8c\x09\x02\xa1\x01\xc0"))
+	f.Add([]byte("\xfe\x02\x99\x05\x8c\x05\x8c\x09\x02\xa1\x01"))
+	f.Fuzz(func(t *testing.T, b []byte) { posScanner(b) })
+}
+
+func TestNamesStayOnOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\x1b[2Jb\nc": "a[2Jbc", " x  y ": "x y", "\xff": "?", strings.Repeat("é", 200): strings.Repeat("é", 80),
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
