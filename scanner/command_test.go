@@ -118,7 +118,7 @@ type counter struct {
 
 func newCounter(t *testing.T, set func(*scanner.Config)) *counter {
 	c := &counter{t: t, codec: newChatty(t), wires: make(chan *wire, 16)}
-	cfg := scanner.Config{Name: "s", Codec: c.codec, Trigger: true, Open: func(context.Context) (drivers.Transport, error) {
+	cfg := scanner.Config{Name: "s", Codec: c.codec, Trigger: true, Feedback: true, Open: func(context.Context) (drivers.Transport, error) {
 		w := &wire{in: make(chan string, 4), closed: make(chan struct{})}
 		c.wires <- w
 		return w, nil

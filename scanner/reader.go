@@ -38,6 +38,8 @@ type Config struct {
 	// Trigger makes the device look for codes while the hub is armed and not otherwise; its
 	// codec must know the cues Trigger and Untrigger.
 	Trigger bool
+	// Feedback lets the device beep for what came of a payment.
+	Feedback bool
 	// Line, if not nil, takes the cues Trigger and Untrigger in place of the codec: a pin at
 	// the device's trigger input. It must not block.
 	Line func(Cue)
@@ -139,12 +141,17 @@ func (r *Reader) arm() <-chan struct{} {
 
 // cue tells the device to do something, if it can and is open.
 func (r *Reader) cue(c Cue) {
-	if c == Trigger || c == Untrigger {
+	switch c {
+	case Trigger, Untrigger:
 		if !r.c.Trigger {
 			return
 		}
 		if r.c.Line != nil {
 			r.c.Line(c)
+			return
+		}
+	case BeepGood, BeepBad:
+		if !r.c.Feedback {
 			return
 		}
 	}

@@ -272,6 +272,11 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		return nil
 	})
 	part(func() error { return d.hub.Run(ctx) })
+	part(func() error {
+		screens, _ := d.till.Watch(ctx)
+		beep(ctx, screens, d.hub.Cue)
+		return nil
+	})
 	if d.goods != nil {
 		part(func() error { d.goods.run(ctx); return nil })
 	}

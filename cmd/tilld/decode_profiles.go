@@ -6,6 +6,7 @@ import (
 
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/line"
+	"github.com/tilld/tilld/scanner/menu"
 )
 
 // profileRow is one wire protocol that a dump may be of, with the codec in the state of a
@@ -23,6 +24,12 @@ func decodeProfiles() []profileRow {
 		}},
 		{"serial-plain", "serial line, ends on CR, LF or CRLF, no prefix", func() (scanner.Codec, error) {
 			return asCodec(line.New(line.Config{}))
+		}},
+		{"honeywell", "Honeywell menu and trigger commands", func() (scanner.Codec, error) {
+			return asCodec(menu.New(menu.Config{Dialect: menu.Honeywell}))
+		}},
+		{"newland", "Newland 7E 01 commands", func() (scanner.Codec, error) {
+			return asCodec(menu.New(menu.Config{Dialect: menu.Newland}))
 		}},
 	}
 }
