@@ -102,6 +102,10 @@ points: ## cut the power of simulated tills at every point with every fault, and
 mutants: ## take every guard out in turn: the simulation must notice every one
 	$(GO) run ./internal/mutate
 
+.PHONY: fuzz
+fuzz: ## fuzz every codec and parser of devices; COUNT=10000000x or 30s, ONLY=name
+	@COUNT=$(or $(COUNT),30s) ONLY=$(ONLY) bash internal/build/fuzz.sh
+
 .PHONY: repro
 repro: ## build in two folders with two caches and compare the bytes
 	@bash internal/build/repro.sh
