@@ -246,7 +246,10 @@ func (d *Codec) decode() scanner.Result {
 		}
 		r.Symbology = scanner.AIMSymbology(r.AIM)
 	case d.c.CodeIDs == Honeywell:
-		if r.Symbology, ok = honeywell(text); !ok {
+		if len(text) > 0 {
+			r.Symbology = d.c.CodeIDs.Symbology(text[0])
+		}
+		if r.Symbology == scanner.Unknown {
 			return malformed
 		}
 		text = text[1:]
@@ -279,36 +282,36 @@ func (d *Codec) wipe() {
 	d.buf = d.buf[:0]
 }
 
-// honeywell reads a one-letter identifier of Honeywell's.
-func honeywell(text []byte) (scanner.Symbology, bool) {
-	if len(text) == 0 {
-		return scanner.Unknown, false
+// Symbology is what an identifier of the vendor's stands for; scanner.Unknown if for nothing.
+func (ids CodeIDs) Symbology(id byte) scanner.Symbology {
+	if ids != Honeywell {
+		return scanner.Unknown
 	}
-	switch text[0] {
+	switch id {
 	case 's':
-		return scanner.QR, true
+		return scanner.QR
 	case 'j':
-		return scanner.Code128, true
+		return scanner.Code128
 	case 'w':
-		return scanner.DataMatrix, true
+		return scanner.DataMatrix
 	case 'd':
-		return scanner.EAN13, true
+		return scanner.EAN13
 	case 'D':
-		return scanner.EAN8, true
+		return scanner.EAN8
 	case 'c':
-		return scanner.UPCA, true
+		return scanner.UPCA
 	case 'E':
-		return scanner.UPCE, true
+		return scanner.UPCE
 	case 'r':
-		return scanner.PDF417, true
+		return scanner.PDF417
 	case 'z':
-		return scanner.Aztec, true
+		return scanner.Aztec
 	case 'b':
-		return scanner.Code39, true
+		return scanner.Code39
 	case 'H':
-		return scanner.HanXin, true
+		return scanner.HanXin
 	case 'I':
-		return scanner.GS1128, true
+		return scanner.GS1128
 	}
-	return scanner.Unknown, false
+	return scanner.Unknown
 }
