@@ -81,12 +81,9 @@ func (s *Server) serveGoods(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Name a point of sale of this terminal: /goods?SaleID=...", http.StatusForbidden)
 		return
 	}
-	stream, err := localweb.OpenStream(w)
-	if err != nil {
-		return
-	}
-	hear := s.o.Goods.listen()
+	hear := s.o.Goods.listen() // before the first line: who has read that misses nothing
 	defer s.o.Goods.leave(hear)
+	stream, err := localweb.OpenStream(w)
 	beat := time.NewTicker(s.o.Limits.Space)
 	defer beat.Stop()
 	for err == nil {
