@@ -14,6 +14,7 @@ import (
 	"github.com/tilld/tilld/internal/secret"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/paycode"
+	"github.com/tilld/tilld/scanner/wedge"
 )
 
 type decodeCmd struct {
@@ -165,7 +166,8 @@ func (d *decoding) take(at time.Time, r scanner.Result) {
 		d.replies++
 		d.say(at, decodeEvent{Event: "answers", Hex: hex.EncodeToString(r.Reply)})
 	}
-	if r.Event != nil {
+	// What a keyboard has typed so far holds the code.
+	if _, typed := r.Event.(*wedge.Typed); r.Event != nil && (!typed || d.show) {
 		d.say(at, decodeEvent{Event: "told", Told: r.Event.Fields()})
 	}
 	if r.Fault != nil {

@@ -4,9 +4,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tilld/tilld/drivers/atecc608"
+	"github.com/tilld/tilld/drivers/efaa"
+	"github.com/tilld/tilld/drivers/rsid"
 	"github.com/tilld/tilld/scanner"
+	"github.com/tilld/tilld/scanner/bytecmd"
+	"github.com/tilld/tilld/scanner/hidpos"
 	"github.com/tilld/tilld/scanner/line"
 	"github.com/tilld/tilld/scanner/menu"
+	"github.com/tilld/tilld/scanner/wedge"
 )
 
 // profileRow is one wire protocol that a dump may be of, with the codec in the state of a
@@ -31,6 +37,32 @@ func decodeProfiles() []profileRow {
 		{"newland", "Newland 7E 01 commands", func() (scanner.Codec, error) {
 			return asCodec(menu.New(menu.Config{Dialect: menu.Newland}))
 		}},
+		{"datalogic", "Datalogic single-byte commands", func() (scanner.Codec, error) {
+			return asCodec(bytecmd.New(bytecmd.Config{Dialect: bytecmd.Datalogic}))
+		}},
+		{"opticon", "Opticon ESC commands", func() (scanner.Codec, error) {
+			return asCodec(bytecmd.New(bytecmd.Config{Dialect: bytecmd.Opticon}))
+		}},
+		{"hidpos", "USB HID POS, 64-byte report 2", func() (scanner.Codec, error) {
+			return asCodec(hidpos.New(hidpos.Config{Dialect: menu.Honeywell}))
+		}},
+		{"evdev-arm64", "keyboard wedge, 64-bit kernel", wedgeOf(wedge.Record64)},
+		{"evdev-arm", "keyboard wedge, 32-bit kernel", wedgeOf(wedge.Record32)},
+		{"ef-aa-xor", "smart-lock family, u16 size, XOR", func() (scanner.Codec, error) {
+			return asCodec(efaa.New(efaa.XOR))
+		}},
+		{"tx510-sum", "HLK-TX510, u32 size, 8-bit sum", func() (scanner.Codec, error) {
+			return asCodec(efaa.New(efaa.Sum))
+		}},
+		{"rsid", "RealSense ID packets", func() (scanner.Codec, error) { return rsid.New(), nil }},
+		{"atecc608", "I2C frames of the secure element", func() (scanner.Codec, error) { return atecc608.NewDecoder(), nil }},
+		{"uevent", "kernel uevent datagrams", func() (scanner.Codec, error) { return ueventCodec{}, nil }},
+	}
+}
+
+func wedgeOf(record int) func() (scanner.Codec, error) {
+	return func() (scanner.Codec, error) {
+		return asCodec(wedge.New(wedge.Config{Record: record, Watch: true}))
 	}
 }
 
