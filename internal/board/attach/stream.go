@@ -50,28 +50,47 @@ type Stream struct {
 // NewStream attaches a model to nothing yet.
 func NewStream(m Model) *Stream { return &Stream{model: m, left: -1} }
 
-// Attach serves the model on wire until reading it fails. The stream was attached nowhere.
+// Attach serves the model on wire until reading it fails. The wire before is closed; its
+// model's end of it is waited for.
 func (s *Stream) Attach(ctx context.Context, wire io.ReadWriter) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wire, s.left = wire, -1
-	ended := make(chan struct{})
+	before, ended := s.ended, make(chan struct{})
 	s.ended = ended
+	s.mu.Unlock()
+	if before != nil {
+		<-before
+	}
+	s.mu.Lock()
+	s.wire, s.left = wire, -1
+	s.mu.Unlock()
+	serving := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.model.Serve(ctx, (*counted)(s)) // it ends because the wire did
+		s.model.Serve(ctx, &first{(*counted)(s), sync.OnceFunc(func() { close(serving) })}) // it ends because the wire did
 	}()
+	select {
+	case <-serving:
+	case <-ended:
+	}
 }
 
-// Detach forgets the wire, which the caller has closed, and waits until the model has.
+// first tells when the model has begun to listen: from then on it can scan.
+type first struct {
+	io.ReadWriter
+	read func()
+}
+
+func (f *first) Read(p []byte) (int, error) {
+	f.read()
+	return f.ReadWriter.Read(p)
+}
+
+// Detach forgets the wire, which the caller has closed. It may be called while the model
+// writes.
 func (s *Stream) Detach() {
 	s.mu.Lock()
-	ended := s.ended
+	defer s.mu.Unlock()
 	s.wire = nil
-	s.mu.Unlock()
-	if ended != nil {
-		<-ended
-	}
 }
 
 // counted is the model's end of the wire.

@@ -194,18 +194,30 @@ type session struct {
 // Serve answers a host on conn until it hangs up or ctx ends, and closes conn. The device has
 // one plug: it is served once at a time.
 func (d *Device) Serve(ctx context.Context, conn io.ReadWriteCloser) error {
+	return d.begin(conn).run(ctx)
+}
+
+// begin plugs the device in: its functions know of the plug when it returns.
+func (d *Device) begin(conn io.ReadWriteCloser) *session {
 	s := &session{conn: conn}
 	s.dev = d.serve(s.wake)
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	defer conn.Close()
 	for _, f := range s.dev.all {
 		f.Plugged(true)
+	}
+	return s
+}
+
+// run answers until the plug is out.
+func (s *session) run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
+	defer stop()
+	defer s.conn.Close()
+	for _, f := range s.dev.all {
 		defer f.Plugged(false)
 	}
 	head := make([]byte, headerSize)
 	for {
-		if _, err := io.ReadFull(conn, head); err != nil {
+		if _, err := io.ReadFull(s.conn, head); err != nil {
 			if ctx.Err() != nil || errors.Is(err, io.EOF) {
 				return nil
 			}

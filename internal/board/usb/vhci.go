@@ -54,9 +54,10 @@ func PlugIn(ctx context.Context, d *Device, port int) (*Plug, error) {
 		case <-ctx.Done():
 		}
 	}
+	plugged := d.begin(p.conn)
 	go func() {
 		defer close(p.done)
-		d.Serve(context.WithoutCancel(ctx), p.conn) // it ends when the plug is out
+		plugged.run(context.WithoutCancel(ctx)) // it ends when the plug is out
 	}()
 	return p, nil
 }
