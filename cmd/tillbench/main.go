@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/tilld/tilld/cmd/tillbench/hw"
 )
 
 // version is set by the build.
@@ -46,6 +48,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "hw" {
+		return hw.Run(ctx, args[1:], os.Stdin, stdout, stderr)
+	}
 	var o Options
 	parser, err := kong.New(&o, kong.Name("tillbench"), kong.Writers(stdout, stderr), kong.Vars{"version": version},
 		kong.Description("Measure what the README claims: a table, and JSON.\n\nExamples:\n"+

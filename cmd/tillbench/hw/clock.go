@@ -1,0 +1,71 @@
+package hw
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tilld/tilld/agent/wallet/wallettest"
+	"github.com/tilld/tilld/internal/board/hands"
+)
+
+// clockCheck runs a till on a board that believes it is 1970: it must refuse new sales and say
+// why, and sell once the clock is right.
+func clockCheck(ctx context.Context, b *Bench) error {
+	booted := time.Now().UTC()
+	// The wallets and the certificates are of today: only the till is in the past.
+	today := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	if built, ok := builtAt(); ok && built.After(today) {
+		today = built.Add(time.Hour)
+	}
+	if _, err := b.Do(ctx, hands.Order{Do: hands.Clock, When: today}); err != nil {
+		return err
+	}
+	scanners, err := b.sellingScanners(ctx)
+	if err != nil {
+		return err
+	}
+	t, err := b.NewTill(TillOptions{Name: "clock", Scanners: scanners[0].section, Clock: "ntp"})
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	if _, err := b.Do(ctx, hands.Order{Do: hands.Clock, When: booted}); err != nil {
+		return err
+	}
+	if err := t.Open(ctx); err != nil {
+		return err
+	}
+	show := func(code string) error {
+		_, err := b.Do(ctx, hands.Order{Do: hands.Scan, Device: scanners[0].device, Symbology: "qr", Text: code})
+		return err
+	}
+	v := hands.Verdict{Device: "clock", Rule: "boots in " + booted.Format("2006")}
+	sold, err := t.Sell(ctx, wallettest.Wallets()[0], show)
+	v.Found = fmt.Sprintf("a sale is refused: %s", sold.Answer.ErrorCondition)
+	v.OK = booted.Year() < 2000 && err != nil && sold.Answer.Result == "Failure"
+	if !v.OK {
+		v.Why = fmt.Sprintf("booted at %s, the sale ended with %v", booted, err)
+	}
+	b.Report(v)
+	if _, err := b.Do(ctx, hands.Order{Do: hands.Clock, When: today.Add(time.Minute)}); err != nil {
+		return err
+	}
+	v = hands.Verdict{Device: "clock", Rule: "sells once the time is right"}
+	set := time.Now()
+	err = Await(ctx, 30*time.Second, "a sale after the clock was set", func() bool {
+		sold, err = t.Sell(ctx, wallettest.Wallets()[0], show)
+		return err == nil
+	})
+	v.OK = err == nil
+	if err != nil {
+		v.Why = err.Error()
+	} else {
+		v.Found = "after " + ms(time.Since(set))
+	}
+	b.Report(v)
+	return t.Shut(ctx)
+}
+
+// builtAt is when this program was built, as far as it knows.
+func builtAt() (time.Time, bool) { return time.Time{}, false }
