@@ -107,6 +107,14 @@ func (t *Dialogue) Expect(now time.Time) {
 	t.text, t.foreign, t.due, t.last = "", true, now.Add(ReplyWithin), now
 }
 
+// broken notes that a reply ended in the middle. An own command is sent again in time; of
+// another's nothing is known that could tell the rest of the reply from one.
+func (t *Dialogue) broken() {
+	if t.foreign {
+		t.foreign, t.due = false, time.Time{}
+	}
+}
+
 // Listening reports whether a reply may come: one is due, or may be late.
 func (t *Dialogue) Listening(now time.Time) bool {
 	return t.waits() || !t.last.IsZero() && now.Sub(t.last) < lateReply

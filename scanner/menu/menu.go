@@ -134,11 +134,19 @@ func (d *Codec) untilEnd(p []byte, now time.Time) int {
 	return len(p)
 }
 
-// silence gives up on a reply that stopped.
+// silence gives up on a reply that stopped. One that was surely a reply is no part of a scan:
+// the scan after it is whole.
 func (d *Codec) silence(now time.Time) {
-	if len(d.raw) > 0 && now.Sub(d.last) >= line.PartialAfter {
-		d.unread(d.last)
+	if len(d.raw) == 0 || now.Sub(d.last) < line.PartialAfter {
+		return
 	}
+	d.talk.broken()
+	if !d.p.sure() {
+		d.unread(d.last)
+		return
+	}
+	d.forget()
+	d.emit(scanner.Result{Drop: scanner.DropPartial})
 }
 
 // unread hands over to package line what turned out to be no reply.

@@ -125,6 +125,11 @@ func (p *parser) begins(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == ':'
 }
 
+// sure reports whether what came so far can be nothing but a reply.
+func (p *parser) sure() bool {
+	return p.status != 0 || len(p.reply.Status) > 0 || p.d == Newland && p.n > len(newlandReplyHead)
+}
+
 func (p *parser) add(c byte) verdict {
 	p.n++
 	switch {
@@ -157,9 +162,11 @@ func (p *parser) honeywell(c byte) verdict {
 	return more
 }
 
+const newlandReplyHead = "\x02\x010000"
+
 // newland: 02 01 "0000", storage, settings, 03. A system query's value holds line ends.
 func (p *parser) newland(c byte) verdict {
-	const head = "\x02\x010000"
+	const head = newlandReplyHead
 	switch {
 	case p.n <= len(head):
 		if c != head[p.n-1] {
