@@ -131,7 +131,7 @@ func Open(_ context.Context, c Config) (*Port, error) {
 	if err != nil {
 		return nil, openError(c.Path, err)
 	}
-	lock, err := lockPort(c.LockDir, real)
+	lock, err := drivers.LockNode(c.LockDir, real)
 	if err != nil {
 		return nil, openError(c.Path, err)
 	}
