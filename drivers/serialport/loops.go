@@ -117,6 +117,13 @@ func (p *Port) end(err error) {
 	signal(p.ready)
 }
 
+// over reports whether nothing more will come.
+func (p *Port) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err != nil
+}
+
 // replaced reports whether the configured path leads to another device than the open one:
 // a link of udev's that was pointed elsewhere, with the old device still alive. A path that
 // leads nowhere proves nothing: udev takes links away for a moment.
@@ -251,6 +258,9 @@ func (p *Port) close() error {
 		_ = p.dev.Flush()
 		p.file.Unlock()
 		<-p.writeDone
+		if p.lock != nil && !p.over() { // behind the node of a gone device can be the next one
+			unclaim(p.real, p.rdev)
+		}
 		p.file.Lock()
 		err := p.dev.Close()
 		p.file.Unlock()

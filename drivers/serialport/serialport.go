@@ -8,8 +8,9 @@
 //     less than 50 ms, three times running, is a device that is gone. Reads after such an
 //     early end are 20 ms apart, so that a dead line costs no processor time.
 //   - A second open succeeds silently: each port has a lock file, held with flock, named
-//     after the device that links resolve to. It keeps tilld off a port that tilld has; a
-//     program that does not look at the lock is not kept off.
+//     after the device that links resolve to, which keeps tilld off a port that tilld has.
+//     Other programs but root's are kept off by TIOCEXCL.
+//   - It does not touch the modem lines: DTR and RTS are asserted after the open.
 //   - It knows only the rates of termios' B constants: see [CheckBaud].
 package serialport
 
@@ -30,6 +31,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/drivers/holder"
 	"github.com/tilld/tilld/internal/secret"
 )
 
@@ -85,6 +87,7 @@ type device interface {
 // Port is an open serial line. It implements drivers.Transport.
 type Port struct {
 	path  string // as configured
+	real  string // the node that it led to when it was opened
 	rdev  uint64 // where path led when it was opened
 	dev   device
 	lock  *os.File
@@ -139,8 +142,11 @@ func Open(_ context.Context, c Config) (*Port, error) {
 	if err != nil {
 		return nil, errors.Join(openError(c.Path, err), lock.Close())
 	}
+	if err := claim(real, rdev); err != nil {
+		return nil, errors.Join(openError(c.Path, err), dev.Close(), lock.Close())
+	}
 	p := newPort(c.Path, dev)
-	p.rdev, p.lock = rdev, lock
+	p.real, p.rdev, p.lock = real, rdev, lock
 	if err := dev.Flush(); err != nil {
 		return nil, errors.Join(openError(c.Path, err), dev.Close(), lock.Close())
 	}
@@ -165,7 +171,15 @@ func (p *Port) start() {
 // openError adds what a person can do about it.
 func openError(path string, err error) error {
 	hint := ""
+	var held *heldError
 	switch {
+	case errors.As(err, &held):
+		hint = held.hint
+	case errors.Is(err, unix.EBUSY):
+		who, what := holder.Reason("/proc", path)
+		if err, hint = drivers.ErrBusy, "another program has this port: stop it"; who != "" {
+			err, hint = &heldError{who: who}, what
+		}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
 		hint = "plug the device in, or correct the port in the configuration (ls /dev/serial/by-id)"
 	case errors.Is(err, fs.ErrPermission):
