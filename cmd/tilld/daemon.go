@@ -25,6 +25,7 @@ import (
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 	"github.com/tilld/tilld/cmd/tilld/internal/control"
 	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/drivers/uevent"
 	"github.com/tilld/tilld/internal/clock"
 	"github.com/tilld/tilld/scanner"
 )
@@ -38,6 +39,7 @@ type daemon struct {
 	keys   *terminal.FileStore
 	queue  *queue.Queue
 	found  queue.Recovery
+	tree   *uevent.Tree
 	hub    *scanner.Hub
 	till   *agent.Till
 	goods  *goodsPasser // nil unless [pos] goods
@@ -164,7 +166,8 @@ func (d *daemon) makeTill() (err error) {
 	if err != nil {
 		return fail("start", "table of codes", err)
 	}
-	if d.hub, err = scannerHub(cfg.Scanners, d.logDevice); err != nil {
+	d.tree = uevent.NewTree(uevent.Config{Report: d.hotplug})
+	if d.hub, err = scannerHub(cfg.Scanners, d.tree, d.logDevice); err != nil {
 		return err
 	}
 	contracts, err := makeContracts(cfg, d.keys, d.clock.OnDate)
@@ -271,6 +274,7 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		}
 		return nil
 	})
+	part(func() error { return d.tree.Run(ctx) })
 	part(func() error { return d.hub.Run(ctx) })
 	part(func() error {
 		screens, _ := d.till.Watch(ctx)
@@ -359,6 +363,22 @@ func (d *daemon) logCause(c health.Cause, cleared bool) {
 
 func (d *daemon) logDevice(s drivers.Status) {
 	d.log.Info("scanner "+string(s.State), "scanner", s.Name, "cause", s.Cause, "hint", s.Hint)
+}
+
+// hotplug is told how plugs are noticed: by the kernel's messages, or why not.
+func (d *daemon) hotplug(why error) {
+	const code = "hotplug"
+	if why == nil {
+		d.health.Clear(code, "")
+		return
+	}
+	c := health.Cause{Code: code, Severity: health.Notice,
+		Text: "devices are looked for every second, because the kernel does not tell: " + oneLine(why)}
+	var h hinted
+	if errors.As(why, &h) {
+		c.Hint = h.HintText()
+	}
+	d.health.Set(c)
 }
 
 // serveControl answers the command line until ctx ends.

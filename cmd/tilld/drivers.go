@@ -3,91 +3,133 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 	"github.com/tilld/tilld/cmd/tilld/internal/control"
 	"github.com/tilld/tilld/drivers"
 	"github.com/tilld/tilld/drivers/serialport"
+	"github.com/tilld/tilld/drivers/uevent"
 	"github.com/tilld/tilld/scanner"
+	"github.com/tilld/tilld/scanner/bytecmd"
 	"github.com/tilld/tilld/scanner/line"
+	"github.com/tilld/tilld/scanner/menu"
 )
 
 // driverRow opens what a [[scanner]] section names.
 type driverRow struct {
-	name string
-	open func(c config.Scanner) func(context.Context) (drivers.Transport, error)
+	config.ScannerDriver
+	subsystem string // of the nodes, as the kernel calls it
+	open      func(c config.Scanner) uevent.Opener
 }
 
 // scannerDrivers is the table of scanner drivers. A new one is one package and one row.
 func scannerDrivers() []driverRow {
 	return []driverRow{
-		{"serial", func(c config.Scanner) func(context.Context) (drivers.Transport, error) {
-			return func(ctx context.Context) (drivers.Transport, error) {
-				p, err := serialport.Open(ctx, serialport.Config{Path: c.Port, Baud: c.Baud})
-				if err != nil {
-					return nil, err // not a nil *Port in an interface
+		{config.ScannerDriver{Name: "serial", Keys: []string{"baud"}, Example: "/dev/serial/by-id/usb-...",
+			Protocols: []string{"line", "ssi", "gm65", "honeywell", "newland", "mindeo", "datalogic", "opticon", "cipherlab"}},
+			"tty", func(c config.Scanner) uevent.Opener {
+				return func(ctx context.Context, path string) (drivers.Transport, error) {
+					return asTransport(serialport.Open(ctx, serialport.Config{Path: path, Baud: c.Baud}))
 				}
-				return p, nil
-			}
-		}},
+			}},
 	}
+}
+
+// asTransport keeps a nil pointer out of the interface.
+func asTransport[T drivers.Transport](t T, err error) (drivers.Transport, error) {
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // protocolRow makes the codec of a wire protocol.
 type protocolRow struct {
-	name string
+	config.ScannerProtocol
 	make func(c config.Scanner) (scanner.Codec, error)
 }
 
 // scannerProtocols is the table of wire protocols.
 func scannerProtocols() []protocolRow {
-	return []protocolRow{
-		{"line", func(c config.Scanner) (scanner.Codec, error) {
-			codec, err := line.New(line.Config{Terminator: line.Terminator(c.Terminator), AIM: c.AIM, Prefix: c.Prefix})
-			if err != nil {
-				return nil, err
-			}
-			return codec, nil
+	framing := []string{"aim", "terminator", "prefix", "code_ids"}
+	lineOf := func(c config.Scanner) line.Config {
+		return line.Config{Terminator: line.Terminator(c.Terminator), AIM: c.AIM, CodeIDs: line.CodeIDs(c.CodeIDs), Prefix: c.Prefix}
+	}
+	rows := []protocolRow{
+		{config.ScannerProtocol{Name: "line", Keys: framing}, func(c config.Scanner) (scanner.Codec, error) {
+			return asCodec(line.New(lineOf(c)))
 		}},
 	}
+	for _, d := range []menu.Dialect{menu.Honeywell, menu.Newland, menu.Mindeo} {
+		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(d), Keys: []string{"settings", "trigger"}},
+			func(c config.Scanner) (scanner.Codec, error) {
+				return asCodec(menu.New(menu.Config{Dialect: d, Triggered: c.Trigger, Settings: c.Settings}))
+			}})
+	}
+	for _, d := range []bytecmd.Dialect{bytecmd.Datalogic, bytecmd.Opticon, bytecmd.CipherLab} {
+		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(d), Keys: append([]string{"settings", "trigger"}, framing...)},
+			func(c config.Scanner) (scanner.Codec, error) {
+				return asCodec(bytecmd.New(bytecmd.Config{Dialect: d, Line: lineOf(c), Triggered: c.Trigger, Settings: c.Settings}))
+			}})
+	}
+	for i, row := range rows {
+		rows[i].CodeIDs = []string{string(line.Honeywell)}
+		rows[i].Check = func(c config.Scanner) error {
+			_, err := row.make(c)
+			return err
+		}
+	}
+	return rows
 }
 
-func driverNames() (names []string) {
+func driverNames() (rows []config.ScannerDriver) {
+	known := protocolNames()
 	for _, d := range scannerDrivers() {
-		names = append(names, d.name)
+		d.Protocols = slices.DeleteFunc(d.Protocols, func(name string) bool {
+			return !slices.ContainsFunc(known, func(p config.ScannerProtocol) bool { return p.Name == name })
+		})
+		rows = append(rows, d.ScannerDriver)
 	}
-	return names
+	return rows
 }
 
-func protocolNames() (names []string) {
+func protocolNames() (rows []config.ScannerProtocol) {
 	for _, p := range scannerProtocols() {
-		names = append(names, p.name)
+		rows = append(rows, p.ScannerProtocol)
 	}
-	return names
+	return rows
 }
 
-// scannerHub joins the scanners of the configuration. Report is told of every change.
-func scannerHub(list []config.Scanner, report func(drivers.Status)) (*scanner.Hub, error) {
+// scannerRows are the rows of a section that was checked.
+func scannerRows(c config.Scanner) (d driverRow, p protocolRow, err error) {
+	drivers, protocols := scannerDrivers(), scannerProtocols()
+	i := slices.IndexFunc(drivers, func(d driverRow) bool { return d.Name == c.Driver })
+	j := slices.IndexFunc(protocols, func(p protocolRow) bool { return p.Name == c.Protocol })
+	if i < 0 || j < 0 {
+		return d, p, fmt.Errorf("driver %q or protocol %q is not in the tables", c.Driver, c.Protocol)
+	}
+	return drivers[i], protocols[j], nil
+}
+
+// scannerHub joins the scanners of the configuration, which are found in the tree. Report is
+// told of every change.
+func scannerHub(list []config.Scanner, tree *uevent.Tree, report func(drivers.Status)) (*scanner.Hub, error) {
 	var readers []*scanner.Reader
 	for _, c := range list {
-		r := scanner.Config{Name: c.Name, Report: report}
-		for _, d := range scannerDrivers() {
-			if d.name == c.Driver {
-				r.Open = d.open(c)
-			}
+		driver, protocol, err := scannerRows(c)
+		if err != nil {
+			return nil, fail("start", "scanner "+c.Name, err)
 		}
-		for _, p := range scannerProtocols() {
-			if p.name != c.Protocol {
-				continue
-			}
-			codec, err := p.make(c)
-			if err != nil {
-				return nil, fail("start", "scanner "+c.Name, err)
-			}
-			r.Codec = codec
+		codec, err := protocol.make(c)
+		if err != nil {
+			return nil, fail("start", "scanner "+c.Name, err)
 		}
-		if r.Open == nil || r.Codec == nil {
-			return nil, fail("start", "scanner "+c.Name, fmt.Errorf("driver %q or protocol %q is not in the tables", c.Driver, c.Protocol))
+		r := scanner.Config{Name: c.Name, Codec: codec, Trigger: c.Trigger, Wake: tree.Wake(), Report: report}
+		if c.Device != "" {
+			r.Open = tree.Open(c.Match(), driver.subsystem, driver.open(c))
+		} else {
+			r.Open = tree.OpenPath(c.Port, driver.open(c))
 		}
 		readers = append(readers, scanner.NewReader(r))
 	}
@@ -98,7 +140,7 @@ func scannerHub(list []config.Scanner, report func(drivers.Status)) (*scanner.Hu
 func devicesOf(list []config.Scanner, hub *scanner.Hub) []control.Device {
 	out := []control.Device{}
 	for i, s := range hub.Devices() {
-		out = append(out, control.Device{Name: s.Name, Driver: list[i].Driver, Port: list[i].Port,
+		out = append(out, control.Device{Name: s.Name, Driver: list[i].Driver, Port: list[i].Where(), Node: s.Port,
 			Open: s.State == drivers.Open, Why: s.Cause, Hint: s.Hint, Scans: s.Scans, Drops: s.Drops})
 	}
 	return out

@@ -13,7 +13,8 @@ import (
 )
 
 // The scripts find good.toml, a configuration without mistakes, in their folder, the shop's
-// authority in ca, and in $WALLETS the names of the table of wallets as a hint lists them.
+// authority in ca, and in $WALLETS and $PROTOCOLS the names of the wallets and of what a serial
+// scanner may speak, as hints list them.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -32,6 +33,11 @@ func TestScripts(t *testing.T) {
 				names = append(names, strconv.Quote(w.Name))
 			}
 			e.Setenv("WALLETS", strings.Join(names, ", "))
+			var protocols []string
+			for _, name := range driverNames()[0].Protocols {
+				protocols = append(protocols, strconv.Quote(name))
+			}
+			e.Setenv("PROTOCOLS", strings.Join(protocols, ", "))
 			writeShop(t, e.WorkDir)
 			text := shopText(e.WorkDir, 1, contracts)
 			// The folders of scripts have long names, and a socket must not.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/scanner/hidpos"
 )
 
 // maxAttribute is the longest attribute of sysfs: a page.
@@ -175,7 +176,7 @@ func (s sysfs) kind(d *device) drivers.Kind {
 			return drivers.Console
 		}
 	case "hidraw":
-		if dir, found := s.climb(d.devPath, "report_descriptor"); found && posScanner([]byte(s.raw(dir, "report_descriptor"))) {
+		if dir, found := s.climb(d.devPath, "report_descriptor"); found && hidpos.IsScanner([]byte(s.raw(dir, "report_descriptor"))) {
 			return drivers.HIDPOS
 		}
 	case "input":
@@ -196,49 +197,6 @@ func typing(bitmap string) bool {
 	const keys = 0x3FF<<2 | 1<<28 // KEY_1 to KEY_0, KEY_ENTER
 	low, err := strconv.ParseUint(words[len(words)-1], 16, 64)
 	return err == nil && low&keys == keys
-}
-
-// posScanner reports whether a HID report descriptor has a top-level collection that is a bar
-// code scanner: usage page 8C, usage 02 (HID 1.11, 6.2.2; POS Usage Tables 1.02).
-func posScanner(b []byte) bool {
-	page, usage, depth := uint32(0), uint32(0), 0
-	for len(b) > 0 {
-		head := b[0]
-		size := int(head & 3)
-		if size == 3 {
-			size = 4
-		}
-		b = b[1:]
-		if head == 0xFE && len(b) > 0 { // a long item: its length stands in the next byte
-			size = int(b[0]) + 2
-		}
-		if len(b) < size {
-			return false
-		}
-		var value uint32
-		for i := min(size, 4) - 1; i >= 0; i-- {
-			value = value<<8 | uint32(b[i])
-		}
-		b = b[size:]
-		switch head &^ 3 {
-		case 0x04:
-			page = value
-		case 0x08:
-			if usage = value; size < 4 {
-				usage |= page << 16
-			}
-		case 0xA0:
-			if depth == 0 && usage == 0x8C<<16|0x02 {
-				return true
-			}
-			depth++
-			usage = 0
-		case 0xC0:
-			depth--
-			usage = 0
-		}
-	}
-	return false
 }
 
 func hex16(text string) uint16 {

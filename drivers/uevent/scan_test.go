@@ -146,34 +146,6 @@ func TestScanWithoutSysfs(t *testing.T) {
 	}
 }
 
-func TestDescriptorsOfScanners(t *testing.T) {
-	for _, tc := range []struct {
-		b    string
-		want bool
-	}{
-		{"\x05\x8c\x09\x02\xa1\x01\xc0", true},
-		{"\x06\x8c\x00\x0a\x02\x00\xa1\x01", true},
-		{"\x0b\x02\x00\x8c\x00\xa1\x01", true},                              // usage with its page
-		{"\x05\x01\x09\x06\xa1\x01\xc0\x05\x8c\x09\x02\xa1\x01\xc0", true},  // the second collection
-		{"\xfe\x02\x99\x05\x8c\x05\x8c\x09\x02\xa1\x01", true},              // after a long item
-		{"\x05\x01\x09\x06\xa1\x01\x05\x8c\x09\x02\xa1\x02\xc0\xc0", false}, // not at the top
-		{"\x05\x8c\x09\x01\xa1\x01", false},
-		{"\x05\x8c\x09", false},
-		{"\xfe\xff", false},
-		{"", false},
-	} {
-		if posScanner([]byte(tc.b)) != tc.want {
-			t.Errorf("% x: %v", tc.b, !tc.want)
-		}
-	}
-}
-
-func FuzzDescriptor(f *testing.F) {
-	f.Add([]byte("\x05\x8c\x09\x02\xa1\x01\xc0"))
-	f.Add([]byte("\xfe\x02\x99\x05\x8c\x05\x8c\x09\x02\xa1\x01"))
-	f.Fuzz(func(t *testing.T, b []byte) { posScanner(b) })
-}
-
 func TestNamesStayOnOneLine(t *testing.T) {
 	for in, want := range map[string]string{
 		"a\x1b[2Jb\nc": "a[2Jbc", " x  y ": "x y", "\xff": "?", strings.Repeat("é", 200): strings.Repeat("é", 80),

@@ -74,15 +74,6 @@ type Display struct{ Listen string }
 // Control is the socket that the command line talks to.
 type Control struct{ Socket string }
 
-// Scanner is one code scanner.
-type Scanner struct {
-	Name, Driver, Port string
-	Baud               int
-	Protocol           string
-	AIM                bool
-	Terminator, Prefix string
-}
-
 // Contract is one contract with one wallet.
 type Contract struct {
 	Slot         int
@@ -110,8 +101,9 @@ type Contract struct {
 // Known says what the tables of the daemon hold: the wallets and drivers a file may name.
 type Known struct {
 	Wallets []Wallet
-	// Drivers and Protocols of scanners.
-	Drivers, Protocols []string
+	// Drivers and Protocols of scanners, the usual first.
+	Drivers   []ScannerDriver
+	Protocols []ScannerProtocol
 	// Profiles are the code profiles.
 	Profiles []string
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -14,7 +15,22 @@ import (
 // tables is a small world of wallets and drivers.
 func tables() Known {
 	return Known{
-		Drivers: []string{"serial"}, Protocols: []string{"line"}, Profiles: []string{"default", "jp", "all"},
+		Drivers: []ScannerDriver{
+			{Name: "serial", Protocols: []string{"line", "menu"}, Keys: []string{"baud"}, Example: "/dev/serial/by-id/usb-..."},
+			{Name: "wedge", Protocols: []string{"wedge"}, Example: "/dev/input/by-id/usb-...-event-kbd"},
+		},
+		Protocols: []ScannerProtocol{
+			{Name: "line", Keys: []string{"aim", "terminator", "prefix", "code_ids"}, CodeIDs: []string{"honeywell"},
+				Check: func(s Scanner) error {
+					if s.AIM && s.CodeIDs != "" {
+						return errors.New("aim and code_ids at once")
+					}
+					return nil
+				}},
+			{Name: "menu", Keys: []string{"settings", "trigger"}, Baud: 9600},
+			{Name: "wedge", Keys: []string{"aim", "layout"}, Layouts: []string{"us", "de"}},
+		},
+		Profiles: []string{"default", "jp", "all"},
 		Wallets: []Wallet{{
 			Name: "wechatpay", Hosts: []string{"api.mch.weixin.qq.com"}, Schemes: []string{"wechatpay"},
 			Currencies: []sale.Currency{"CNY", "JPY"}, Settings: []string{"app_id", "merchant_id", "notify_url"},
@@ -49,7 +65,7 @@ listen = "127.0.0.1:8090"
 socket = "/run/tilld/tilld.sock"
 [[scanner]]
 name = "counter"
-port = "/dev/ttyACM0"
+port = "/dev/serial/by-id/usb-scanner"
 aim = true
 [[contract]]
 slot = 1
@@ -222,4 +238,72 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("no mistake found in %q", text)
 		}
 	})
+}
+
+// One [[scanner]] section each, in line 19 of a good file.
+func TestScanners(t *testing.T) {
+	section := func(lines string) string {
+		return strings.Replace(good, "port = \"/dev/serial/by-id/usb-scanner\"\naim = true", lines, 1)
+	}
+	for _, tc := range []struct {
+		name, lines string
+		line        int // 0: no mistake
+		key, text   string
+	}{
+		{"by what it is", "device = \"0c2e:0901 serial=T0001 if=0\"\naim = true", 0, "", ""},
+		{"both", "device = \"port=1-1\"\nport = \"/dev/ttyS0\"", 21, "device", "stands beside port"},
+		{"neither", "aim = true", 19, "device", "neither device nor port"},
+		{"empty port", "port = \"\"", 21, "port", "neither device nor port"},
+		{"no device", "device = \"0c2e:0901\"", 21, "device", "two equal devices could not be told apart"},
+		{"nonsense", "device = \"scanner\"", 21, "device", "four hexadecimal digits"},
+		{"relative path", "port = \"ttyACM0\"", 21, "port", "is not the path"},
+		{"unknown driver", "driver = \"usb\"\nport = \"/dev/x\"", 21, "driver", "is not known"},
+		{"protocol of another driver", "driver = \"wedge\"\nport = \"/dev/x\"\nprotocol = \"line\"", 23, "protocol", "does not speak \"line\""},
+		{"unknown protocol", "port = \"/dev/x\"\nprotocol = \"morse\"", 22, "protocol", "is not known"},
+		{"baud of a keyboard", "driver = \"wedge\"\nport = \"/dev/x\"\nbaud = 9600", 23, "baud", "means nothing to protocol wedge"},
+		{"layout of a line", "port = \"/dev/x\"\nlayout = \"us\"", 22, "layout", "means nothing to protocol line"},
+		{"unknown layout", "driver = \"wedge\"\nport = \"/dev/x\"\nlayout = \"dvorak\"", 23, "layout", "is not known"},
+		{"trigger of a line", "port = \"/dev/x\"\ntrigger = true", 22, "trigger", "means nothing"},
+		{"trigger", "port = \"/dev/x\"\nprotocol = \"menu\"\ntrigger = true\nsettings = [\"BEPLVL1\"]", 0, "", ""},
+		{"unknown code ids", "port = \"/dev/x\"\ncode_ids = \"acme\"", 22, "code_ids", "is not known"},
+		{"two kinds of identifiers", "port = \"/dev/x\"\naim = true\ncode_ids = \"honeywell\"", 19, "protocol", "aim and code_ids at once"},
+		{"the same device twice", "device = \"serial=A 0c2e:0901\"\n[[scanner]]\nname = \"two\"\ndevice = \"0c2e:0901 serial=A\"", 24, "device", "is taken already in line 21"},
+		{"a typing error", "port = \"/dev/x\"\nlayuot = \"us\"", 22, "layuot", "unknown key"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, problems := Parse([]byte(section(tc.lines)), "/", tables())
+			if tc.line == 0 {
+				if problems.Count(Mistake) != 0 {
+					t.Errorf("%v", problems)
+				}
+				return
+			}
+			i := slices.IndexFunc(problems, func(p Problem) bool {
+				return p.Level == Mistake && strings.HasSuffix(p.Key, "]."+tc.key) && strings.Contains(p.Text, tc.text)
+			})
+			if i < 0 {
+				t.Fatalf("not found among %v", problems)
+			}
+			if p := problems[i]; p.Line != tc.line || p.Hint == "" {
+				t.Errorf("line %d, want %d; %+v", p.Line, tc.line, p)
+			}
+			if n := problems.Count(Mistake); n != 1 {
+				t.Errorf("%d mistakes: %v", n, problems)
+			}
+			if len(c.Scanners) == 0 {
+				t.Error("no scanner")
+			}
+		})
+	}
+	c, problems := Parse([]byte(section("driver = \"wedge\"\nport = \"/dev/input/event3\"\naim = true")), "/", tables())
+	if len(problems) != 1 || problems[0].Level != Note || problems[0].Key != "scanner[1].port" {
+		t.Errorf("a number for a name: %v", problems)
+	}
+	if s := c.Scanners[0]; s.Protocol != "wedge" || s.Layout != "us" || s.Baud != 0 || s.Terminator != "" || !s.AIM || s.Where() != "/dev/input/event3" {
+		t.Errorf("%+v", s)
+	}
+	c, _ = Parse([]byte(section("device = \"0c2e:0901 serial=A\"\nprotocol = \"menu\"")), "/", tables())
+	if s := c.Scanners[0]; s.Baud != 9600 || s.Match().String() != "0c2e:0901 serial=A" || s.Where() != s.Device {
+		t.Errorf("%+v", s)
+	}
 }

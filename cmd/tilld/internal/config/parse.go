@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -246,43 +245,6 @@ func (p *parser) display(r *reader) {
 		s.mistake("listen", "give each its own port", "%s is the address of [pos] already", clip(addr))
 	}
 	s.done()
-}
-
-var baudRates = []int64{1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
-
-func (p *parser) scanners(r *reader) {
-	list := r.sections("scanner")
-	if len(list) == 0 {
-		r.report(Warning, "scanner", "add a [[scanner]] section", "no scanner: only codes that the point of sale scans can be paid with")
-	}
-	names, ports := map[string]int{}, map[string]int{}
-	for _, s := range list {
-		sc := Scanner{Name: s.str("name", true, `name = "counter"`)}
-		p.once(s, "name", sc.Name, names)
-		if sc.Name != "" && !nameForm.MatchString(sc.Name) {
-			s.mistake("name", "at most 40 letters, digits, dots, dashes", "%q cannot be a name", clip(sc.Name))
-		}
-		sc.Driver = s.oneOf("driver", p.known.Drivers...)
-		sc.Port = s.str("port", true, `port = "/dev/ttyACM0"; better a name from /dev/serial/by-id`)
-		if sc.Port != "" && !filepath.IsAbs(sc.Port) {
-			s.mistake("port", `port = "/dev/ttyACM0"`, "%q is not the path of a device", clip(sc.Port))
-		}
-		p.once(s, "port", sc.Port, ports)
-		sc.Baud = int(s.number("baud", 1200, 921600, 115200))
-		if !slices.Contains(baudRates, int64(sc.Baud)) {
-			s.mistake("baud", "usual are 9600 and 115200", "%d is not a line speed", sc.Baud)
-		}
-		sc.Protocol = s.oneOf("protocol", p.known.Protocols...)
-		sc.AIM = s.boolean("aim", false)
-		if !sc.AIM {
-			s.report(Note, "aim", "switch AIM identifiers on in the scanner, then write aim = true",
-				"without AIM identifiers a goods code is told from a payment code by its content alone")
-		}
-		sc.Terminator = s.oneOf("terminator", "crlf", "cr", "lf", "tab", "none")
-		sc.Prefix = p.limited(s, "prefix", 16)
-		s.done()
-		p.c.Scanners = append(p.c.Scanners, sc)
-	}
 }
 
 // once notes a value that another table of the same kind has already.

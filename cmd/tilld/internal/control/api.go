@@ -55,7 +55,8 @@ type ClockState struct {
 type Device struct {
 	Name   string `json:"name"`
 	Driver string `json:"driver"`
-	Port   string `json:"port"`
+	Port   string `json:"port"`           // as configured: a path, or what the device is
+	Node   string `json:"node,omitempty"` // the path that is open
 	Open   bool   `json:"open"`
 	Why    string `json:"why,omitempty"` // why it is not open
 	Hint   string `json:"hint,omitempty"`
