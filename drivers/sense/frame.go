@@ -41,7 +41,7 @@ type Frame struct {
 }
 
 type body struct {
-	data atomic.Pointer[[]byte]
+	data atomic.Pointer[[]byte] // nil once released
 	free func([]byte)
 }
 
@@ -49,7 +49,6 @@ type body struct {
 // the first Release, with data overwritten with zeros: for a pool of buffers.
 func NewFrame(h Header, data []byte, free func([]byte)) *Frame {
 	f := &Frame{Header: h, body: &body{free: free}}
-	data = data[:len(data):len(data)]
 	f.body.data.Store(&data)
 	return f
 }
@@ -58,7 +57,7 @@ func NewFrame(h Header, data []byte, free func([]byte)) *Frame {
 // keep no part of it.
 func (f *Frame) Data() []byte {
 	if p := f.body.data.Load(); p != nil {
-		return *p
+		return (*p)[:len(*p):len(*p)]
 	}
 	return nil
 }
