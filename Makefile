@@ -98,6 +98,12 @@ model: ## check the model of a payment with Spin, and every seeded bug: a table 
 points: ## cut the power of simulated tills at every point with every fault, and count the pairs
 	$(GO) test ./agent/sim -count=1 -v -timeout 0 -run TestPoints -args -tries $(or $(TRIES),400)
 
+# ARCH alone is what is built for; here it names boards, and only when it was given.
+.PHONY: board
+board: ## boot virtual ARM boards with devices and check tilld on them; ARCH=arm64,v7,armmp ONLY= CHECKS=
+	@bash internal/build/install.sh board
+	@$(GO) run ./internal/board/run -arch '$(if $(filter command,$(origin ARCH)),$(ARCH))' -only '$(ONLY)' -checks '$(CHECKS)' $(ARGS)
+
 .PHONY: mutants
 mutants: ## take every guard out in turn: the simulation must notice every one
 	$(GO) run ./internal/mutate

@@ -3,6 +3,7 @@ package hw
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/tilld/tilld/agent/wallet/wallettest"
@@ -14,9 +15,9 @@ import (
 func clockCheck(ctx context.Context, b *Bench) error {
 	booted := time.Now().UTC()
 	// The wallets and the certificates are of today: only the till is in the past.
-	today := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	if built, ok := builtAt(); ok && built.After(today) {
-		today = built.Add(time.Hour)
+	today, err := present()
+	if err != nil {
+		return err
 	}
 	if _, err := b.Do(ctx, hands.Order{Do: hands.Clock, When: today}); err != nil {
 		return err
@@ -67,5 +68,11 @@ func clockCheck(ctx context.Context, b *Bench) error {
 	return t.Shut(ctx)
 }
 
-// builtAt is when this program was built, as far as it knows.
-func builtAt() (time.Time, bool) { return time.Time{}, false }
+// present is what time it is outside the board, as it was told when it was made.
+func present() (time.Time, error) {
+	text, err := os.ReadFile("/etc/present")
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339, string(text))
+}

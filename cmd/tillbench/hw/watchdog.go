@@ -23,7 +23,7 @@ func watchdogCheck(ctx context.Context, b *Bench) error {
 	if err := t.Open(ctx); err != nil {
 		return err
 	}
-	const alive = 10 * time.Second
+	const alive = 12 * time.Second // longer than the watchdog waits
 	if err := wait(ctx, alive); err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (s *supervisor) feedWhileAlone(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		s.mu.Lock()
-		alone := s.process == nil
+		alone := s.process == nil || s.ready != nil // systemd, too, counts from READY=1
 		s.mu.Unlock()
 		if alone {
 			s.feed()
@@ -184,16 +184,18 @@ func (s *supervisor) start(ctx context.Context, args []string) (hands.Answer, er
 	s.mu.Unlock()
 	at := hands.Now()
 	wait, err := s.kids.start(cmd, passOn)
+	s.mu.Lock()
 	if err != nil {
+		s.ready = nil
+		s.mu.Unlock()
 		return hands.Answer{}, err
 	}
-	s.mu.Lock()
 	s.process, s.ended = cmd.Process, ended
 	s.mu.Unlock()
 	go func() {
 		err := wait()
 		s.mu.Lock()
-		s.process, s.err = nil, err
+		s.process, s.ready, s.err = nil, nil, err
 		s.mu.Unlock()
 		close(ended)
 	}()

@@ -35,6 +35,9 @@ func (p *plan) boot(ctx context.Context, j *job) {
 	b.Wait() // what it means is on the console
 	v := hands.Verdict{Device: "board", Rule: j.part.name, OK: true, Took: time.Since(begun)}
 	v.Found = fmt.Sprintf("%d checks in %.1f s", c.seen(), v.Took.Seconds())
+	if j.resets {
+		v.Found += c.reset()
+	}
 	if err := c.verdict(); err != nil {
 		v.OK, v.Why = false, err.Error()
 	}
@@ -108,6 +111,16 @@ func (c *console) seen() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.verdicts
+}
+
+// reset says how long a frozen till was borne with.
+func (c *console) reset() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frozen.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(", reset %.1f s after the till was frozen", time.Since(c.frozen).Seconds())
 }
 
 func (c *console) tail() []string {

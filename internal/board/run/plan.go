@@ -51,7 +51,7 @@ var parts = []part{
 		j.disk = true
 	}},
 	{"watchdog", []string{"arm64", "armmp"}, func(p *plan, j *job) {
-		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=watchdog", "board.watchdog=4", "board.disk=/dev/vda")
+		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=watchdog", "board.watchdog=8", "board.disk=/dev/vda")
 		j.resets = true
 		j.disk = true
 	}},
@@ -189,9 +189,8 @@ func (p *plan) write(ctx context.Context, file string, k board.Kernel, of kind) 
 		exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", guest, "./internal/board/guest"),
 		exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(bin, "empty"), "./internal/board/guest/empty"),
 	} {
-		if cmd.Args[0] == "go" {
-			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+of.goarch, "GOARM=7", "GOFLAGS=")
-		}
+		// What our own make was told is for the boards, not for another make.
+		cmd.Env = append(os.Environ(), "MAKEFLAGS=", "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+of.goarch, "GOARM=7", "GOFLAGS=")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)
 		}
@@ -199,6 +198,7 @@ func (p *plan) write(ctx context.Context, file string, k board.Kernel, of kind) 
 	return board.WriteInitramfs(file, guest, list,
 		board.File{Name: "/bin/tilld", From: filepath.Join(bin, "tilld"), Mode: 0o755},
 		board.File{Name: "/bin/tillbench", From: filepath.Join(bin, "tillbench"), Mode: 0o755},
+		board.File{Name: "/etc/present", Text: time.Now().UTC().Format(time.RFC3339), Mode: 0o644},
 		board.File{Name: "/bin/empty", From: filepath.Join(bin, "empty"), Mode: 0o755})
 }
 
