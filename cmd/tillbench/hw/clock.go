@@ -42,11 +42,15 @@ func clockCheck(ctx context.Context, b *Bench) error {
 		return err
 	}
 	v := hands.Verdict{Device: "clock", Rule: "boots in " + booted.Format("2006")}
+	why, err := t.Says(ctx, "clock")
+	if err != nil {
+		return err
+	}
 	sold, err := t.Sell(ctx, wallettest.Wallets()[0], show)
-	v.Found = fmt.Sprintf("a sale is refused: %s", sold.Answer.ErrorCondition)
+	v.Found = "says that the time is not trusted, refuses a sale (" + sold.Answer.ErrorCondition + ")"
 	v.OK = booted.Year() < 2000 && err != nil && sold.Answer.Result == "Failure"
 	if !v.OK {
-		v.Why = fmt.Sprintf("booted at %s, the sale ended with %v", booted, err)
+		v.Why = fmt.Sprintf("booted at %s, the till said %q, the sale ended with %v", booted, why, err)
 	}
 	b.Report(v)
 	if _, err := b.Do(ctx, hands.Order{Do: hands.Clock, When: today.Add(time.Minute)}); err != nil {

@@ -194,7 +194,10 @@ func (t *Till) Sell(ctx context.Context, wallet string, show func(code string) e
 		armed <- err
 	}()
 	select {
-	case err := <-done: // refused
+	case err := <-done: // before anybody could show a code
+		if err == nil {
+			err = s.refusal()
+		}
 		return s, err
 	case err := <-armed:
 		if err != nil {
@@ -210,7 +213,27 @@ func (t *Till) Sell(ctx context.Context, wallet string, show func(code string) e
 	err = <-done
 	s.Took = time.Since(begun)
 	if err == nil && s.Answer.Result != "Success" {
-		err = fmt.Errorf("the point of sale was told %s %s %s", s.Answer.Result, s.Answer.ErrorCondition, s.Answer.AdditionalResponse)
+		err = s.refusal()
 	}
 	return s, err
+}
+
+func (s Sold) refusal() error {
+	return fmt.Errorf("the point of sale was told %s %s %s", s.Answer.Result, s.Answer.ErrorCondition, s.Answer.AdditionalResponse)
+}
+
+// Says waits until the till names a cause with this code, as its operator sees it, and returns
+// its text.
+func (t *Till) Says(ctx context.Context, code string) (text string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	_, _, err = t.Watch.Await(ctx, 0, "cause "+code, func(h rig.Happening) bool {
+		for _, c := range h.Health {
+			if c.Code == code {
+				text = c.Text
+			}
+		}
+		return text != ""
+	})
+	return text, err
 }
