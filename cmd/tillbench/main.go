@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/cmd/tillbench/hw"
 )
 
@@ -35,6 +36,9 @@ type Options struct {
 }
 
 func main() {
+	if handled, code := queue.ProbeMain(os.Args[1:]); handled {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
@@ -48,8 +52,16 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "hw" {
-		return hw.Run(ctx, args[1:], os.Stdin, stdout, stderr)
+	if handled, err := asWorker(ctx, args); handled {
+		return err
+	}
+	if len(args) > 0 {
+		switch args[0] {
+		case "hw":
+			return hw.Run(ctx, args[1:], os.Stdin, stdout, stderr)
+		case "powercuts":
+			return powerCuts(ctx, args[1:], stdout, stderr)
+		}
 	}
 	var o Options
 	parser, err := kong.New(&o, kong.Name("tillbench"), kong.Writers(stdout, stderr), kong.Vars{"version": version},
