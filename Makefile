@@ -112,6 +112,14 @@ mutants: ## take every guard out in turn: the simulation must notice every one
 fuzz: ## fuzz every codec and parser of devices; COUNT=10000000x or 30s, ONLY=name
 	@COUNT=$(or $(COUNT),30s) ONLY=$(ONLY) bash internal/build/fuzz.sh
 
+CUTS ?= 1000
+
+.PHONY: powercuts
+powercuts: build ## cut the power of a virtual board while it sells, CUTS=1000 times; needs root
+	@mkdir -p build/board
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= $(GO) build $(BUILDFLAGS) -o build/board/cutguest ./cmd/tillbench/powercut/guest
+	@$(BIN)/tillbench powercuts --guest build/board/cutguest --cuts $(CUTS) $(ARGS)
+
 .PHONY: repro
 repro: ## build in two folders with two caches and compare the bytes
 	@bash internal/build/repro.sh

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tilld/tilld/cmd/tillbench/powercut/shop"
 	"github.com/tilld/tilld/internal/board"
+	"github.com/tilld/tilld/internal/board/replay"
 )
 
 // Plan says what to record.
@@ -112,7 +113,7 @@ func (t *tape) note(m shop.Message) {
 		}
 		return
 	}
-	n, err := entriesSoFar(t.writes)
+	n, err := replay.Entries(t.writes)
 	if err != nil {
 		n = t.last // the next one says so too; a log that cannot be read is found at the end
 	}
@@ -155,7 +156,7 @@ func (t *tape) run(ctx context.Context, p Plan, ramfs, disk, log string) (err er
 		"-blockdev", "driver=raw,node-name=r,file=f",
 		"-blockdev", "driver=file,node-name=l,cache.no-flush=on,filename=" + log,
 		// The number of entries is brought up to date with each: every event has its place.
-		"-blockdev", fmt.Sprintf("driver=blklogwrites,node-name=d,file=r,log=l,log-sector-size=%d,log-super-update-interval=1", sector),
+		"-blockdev", fmt.Sprintf("driver=blklogwrites,node-name=d,file=r,log=l,log-sector-size=%d,log-super-update-interval=1", replay.Sector),
 		"-device", "virtio-blk-pci,drive=d",
 	}}, t.console)
 	if err != nil {
@@ -188,6 +189,9 @@ func (t *tape) run(ctx context.Context, p Plan, ramfs, disk, log string) (err er
 	return nil
 }
 
+// page is the unit of a hole.
+const page = 4096
+
 // copySparse copies a file and leaves its holes.
 func copySparse(to, from string) error {
 	content, err := os.ReadFile(from)
@@ -199,10 +203,10 @@ func copySparse(to, from string) error {
 		return err
 	}
 	err = f.Truncate(int64(len(content)))
-	zero := make([]byte, block)
-	for i := 0; err == nil && i < len(content); i += block {
-		if string(content[i:i+block]) != string(zero) {
-			_, err = f.WriteAt(content[i:i+block], int64(i))
+	zero := make([]byte, page)
+	for i := 0; err == nil && i < len(content); i += page {
+		if string(content[i:i+page]) != string(zero) {
+			_, err = f.WriteAt(content[i:i+page], int64(i))
 		}
 	}
 	return errors.Join(err, f.Close())

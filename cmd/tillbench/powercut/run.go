@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/internal/board"
+	"github.com/tilld/tilld/internal/board/replay"
 )
 
 // Options says how much to do.
@@ -212,18 +213,18 @@ func (s *Summary) count(r recording) error {
 		return err
 	}
 	defer f.Close()
-	entries, err := readLog(f, r.Writes)
+	entries, err := replay.Read(f, r.Writes)
 	if err != nil {
 		return err
 	}
 	s.Writes += len(entries)
 	for _, e := range entries {
-		if e.flush() {
+		if e.Flush() {
 			s.Flushes++
 		}
 	}
 	if n := len(entries); n > 0 {
-		s.MB += int(entries[n-1].data >> 20)
+		s.MB += int(entries[n-1].End() >> 20)
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"syscall"
+
+	"github.com/tilld/tilld/internal/board/replay"
 )
 
 // WorkerArg is the first argument of a process that replays cuts: a program that calls Run
@@ -48,7 +49,7 @@ func (j *job) work(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer log.Close()
-	entries, err := readLog(log, j.Recording.Writes)
+	entries, err := replay.Read(log, j.Recording.Writes)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (j *job) work(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d, err := newDisk(j.Recording.Before, log, entries)
+	d, err := replay.NewDisk(j.Recording.Before, log, entries)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (j *job) work(ctx context.Context, out io.Writer) error {
 	h := newHistory(events)
 	say := json.NewEncoder(out)
 	for _, c := range j.Cuts {
-		f, err := j.one(ctx, c, d, h, at)
+		f, err := j.one(ctx, c, entries, d, h, at)
 		if err != nil {
 			return fmt.Errorf("cut %d: %w", c.Number, err)
 		}
@@ -81,10 +82,10 @@ func (j *job) work(ctx context.Context, out io.Writer) error {
 
 // safe is how many of the first n entries are durable: those up to the last flush that the
 // card did not lie about.
-func (j *job) safe(entries []entry, n int) int {
+func (j *job) safe(entries []replay.Entry, n int) int {
 	lies := j.Lies
 	for i := n; i > 0; i-- {
-		if !entries[i-1].flush() {
+		if !entries[i-1].Flush() {
 			continue
 		}
 		if lies == 0 {
@@ -95,16 +96,16 @@ func (j *job) safe(entries []entry, n int) int {
 	return 0
 }
 
-func (j *job) one(ctx context.Context, c cut, d *disk, h *history, at string) (Finding, error) {
+func (j *job) one(ctx context.Context, c cut, entries []replay.Entry, d *replay.Disk, h *history, at string) (Finding, error) {
 	f := Finding{Cut: c.Number, After: c.After}
 	if err := h.advance(c.After); err != nil {
 		return f, err
 	}
-	if err := d.cut(c.After, j.safe(d.entries, c.After), rand.New(rand.NewPCG(c.Seed, 0))); err != nil {
+	if err := d.Cut(c.After, j.safe(entries, c.After), rand.New(rand.NewPCG(c.Seed, 0))); err != nil {
 		return f, err
 	}
-	release, err := d.mount(at)
-	if errors.Is(err, errNotMounted) {
+	release, err := d.Mount(at)
+	if errors.Is(err, replay.ErrNotMounted) {
 		f.Broken, f.Noticed = err.Error(), true
 		return f, nil
 	}
@@ -138,8 +139,7 @@ func spawnOne(ctx context.Context, j job, take func(Finding)) (done int, died st
 		return 0, "", err
 	}
 	cmd := exec.CommandContext(ctx, self, WorkerArg)
-	// Mounts are the worker's alone, and end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Unshareflags: syscall.CLONE_NEWNS}
+	replay.Alone(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return 0, "", err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/cmd/tillbench/powercut/shop"
+	"github.com/tilld/tilld/internal/board/bare"
 )
 
 func main() {
@@ -25,11 +26,11 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	words, err := setUp()
+	words, err := bare.SetUp()
 	if err != nil {
 		return err
 	}
-	port, err := openPort("hands")
+	port, err := bare.OpenPort("hands")
 	if err != nil {
 		return err
 	}
@@ -37,12 +38,12 @@ func run(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- wire.Run() }()
 	if words["sync"] == "off" {
-		if err := ignoreSyncs(); err != nil {
+		if err := bare.IgnoreSyncs(); err != nil {
 			return err
 		}
 	}
 	begin := time.Now()
-	o := shop.QueueOptions(dataDir)
+	o := shop.QueueOptions(bare.Data)
 	o.Log = slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	q, found, err := queue.Open(ctx, o)
 	if err != nil {

@@ -1,4 +1,4 @@
-package powercut
+package replay
 
 import (
 	"errors"
@@ -13,19 +13,19 @@ import (
 // block is the unit in which an image is kept.
 const block = 4096
 
-// disk is a device while its log is replayed: what is durable, in memory, and an image of it
+// Disk is a device while its log is replayed: what is durable, in memory, and an image of it
 // plus what a cut lets through, in a file that can be mounted.
-type disk struct {
+type Disk struct {
 	log     io.ReaderAt
-	entries []entry
+	entries []Entry
 	durable []byte
 	used    []bool // blocks of durable that were ever written
 	applied int    // entries that are in durable
 	image   *os.File
 }
 
-// newDisk begins with the image of before the log.
-func newDisk(before string, log io.ReaderAt, entries []entry) (*disk, error) {
+// NewDisk begins with the image, a file, of before the log.
+func NewDisk(before string, log io.ReaderAt, entries []Entry) (*Disk, error) {
 	content, err := os.ReadFile(before)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func newDisk(before string, log io.ReaderAt, entries []entry) (*disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make an image in memory: %w", err)
 	}
-	d := &disk{log: log, entries: entries, durable: content, used: make([]bool, len(content)/block), image: os.NewFile(uintptr(fd), "cut")}
+	d := &Disk{log: log, entries: entries, durable: content, used: make([]bool, len(content)/block), image: os.NewFile(uintptr(fd), "cut")}
 	zero := make([]byte, block)
 	for i := range d.used {
 		d.used[i] = string(content[i*block:(i+1)*block]) != string(zero)
@@ -43,27 +43,27 @@ func newDisk(before string, log io.ReaderAt, entries []entry) (*disk, error) {
 }
 
 // advance makes the first n entries durable.
-func (d *disk) advance(n int) error {
+func (d *Disk) advance(n int) error {
 	for ; d.applied < n; d.applied++ {
 		e := d.entries[d.applied]
 		if e.empty() {
 			continue
 		}
-		from := e.at * sector
-		if _, err := d.log.ReadAt(d.durable[from:from+e.count*sector], e.data); err != nil {
+		from := e.at * Sector
+		if _, err := d.log.ReadAt(d.durable[from:from+e.count*Sector], e.data); err != nil {
 			return fmt.Errorf("read entry %d: %w", d.applied, err)
 		}
-		for b := from / block; b <= (from+e.count*sector-1)/block; b++ {
+		for b := from / block; b <= (from+e.count*Sector-1)/block; b++ {
 			d.used[b] = true
 		}
 	}
 	return nil
 }
 
-// cut makes the image that is left when the power fails once the first n entries were written,
+// Cut makes the image that is left when the power fails once the first n entries were written,
 // of which the first durable are safe. Of the others some are there, in any order, and of some
 // only the first sectors. Durable must not be less than for the cut before.
-func (d *disk) cut(n, durable int, r *rand.Rand) error {
+func (d *Disk) Cut(n, durable int, r *rand.Rand) error {
 	if err := d.advance(durable); err != nil {
 		return err
 	}
@@ -86,11 +86,11 @@ func (d *disk) cut(n, durable int, r *rand.Rand) error {
 		if count > 1 && !e.fua() && r.IntN(10) < 3 {
 			count = 1 + r.Int64N(count-1)
 		}
-		b := make([]byte, count*sector)
+		b := make([]byte, count*Sector)
 		if _, err := d.log.ReadAt(b, e.data); err != nil {
 			return fmt.Errorf("read entry %d: %w", i, err)
 		}
-		if _, err := d.image.WriteAt(b, e.at*sector); err != nil {
+		if _, err := d.image.WriteAt(b, e.at*Sector); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (d *disk) cut(n, durable int, r *rand.Rand) error {
 }
 
 // fresh makes the image a copy of what is durable.
-func (d *disk) fresh() error {
+func (d *Disk) fresh() error {
 	if err := d.image.Truncate(0); err != nil {
 		return err
 	}
@@ -121,12 +121,13 @@ func (d *disk) fresh() error {
 	return nil
 }
 
-// errNotMounted is what is left of a disk being no file system.
-var errNotMounted = errors.New("the file system does not mount")
+// ErrNotMounted is what is left of a disk being no file system.
+var ErrNotMounted = errors.New("the file system does not mount")
 
-// mount attaches the image to a loop device and mounts it. The file system replays its
-// journal then. The function it returns undoes both.
-func (d *disk) mount(at string) (release func() error, err error) {
+// Mount attaches the image to a loop device and mounts it. The file system replays its
+// journal then. The function it returns undoes both. It needs root; the loop device is let
+// go of with the mount.
+func (d *Disk) Mount(at string) (release func() error, err error) {
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("mount an image: %w", err)
@@ -155,7 +156,7 @@ func (d *disk) mount(at string) (release func() error, err error) {
 		err = unix.Mount(loop.Name(), at, "ext4", 0, "")
 		loop.Close()
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errNotMounted, err)
+			return nil, fmt.Errorf("%w: %w", ErrNotMounted, err)
 		}
 		return func() error { return unix.Unmount(at, 0) }, nil
 	}

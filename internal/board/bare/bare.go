@@ -1,4 +1,8 @@
-package main
+//go:build linux
+
+// Package bare is for programs that are /init of a board with a disk and a port, and nothing
+// else.
+package bare
 
 import (
 	"errors"
@@ -12,12 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dataDir is where the disk is.
-const dataDir = "/data"
+// Data is where the disk is mounted.
+const Data = "/data"
 
-// setUp makes a system of a kernel: file systems, modules, the disk. It returns the words of
+// SetUp makes a system of a kernel: file systems, modules, the disk. It returns the words of
 // the kernel's command line.
-func setUp() (map[string]string, error) {
+func SetUp() (map[string]string, error) {
 	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}} {
 		if err := os.MkdirAll(m[1], 0o755); err != nil {
 			return nil, err
@@ -29,13 +33,13 @@ func setUp() (map[string]string, error) {
 	if err := loadModules(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dataDir, 0o755); err != nil {
+	if err := os.MkdirAll(Data, 0o755); err != nil {
 		return nil, err
 	}
 	if err := await("/dev/vda"); err != nil {
 		return nil, err
 	}
-	if err := unix.Mount("/dev/vda", dataDir, "ext4", 0, ""); err != nil {
+	if err := unix.Mount("/dev/vda", Data, "ext4", 0, ""); err != nil {
 		return nil, fmt.Errorf("mount the disk: %w", err)
 	}
 	line, err := os.ReadFile("/proc/cmdline")
@@ -80,8 +84,8 @@ func await(path string) error {
 	return fmt.Errorf("no %s after 5 s", path)
 }
 
-// openPort opens the virtio port with a name.
-func openPort(name string) (*os.File, error) {
+// OpenPort opens the virtio port with a name.
+func OpenPort(name string) (*os.File, error) {
 	for range 500 {
 		files, err := filepath.Glob("/sys/class/virtio-ports/*/name")
 		if err != nil {
@@ -98,11 +102,11 @@ func openPort(name string) (*os.File, error) {
 }
 
 // syncs are the calls that make a write durable.
-var syncs = []uint32{unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_MSYNC, unix.SYS_SYNC_FILE_RANGE, unix.SYS_SYNCFS, unix.SYS_SYNC}
+var syncs = []uint32{unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_MSYNC, unix.SYS_SYNCFS, unix.SYS_SYNC}
 
-// ignoreSyncs has the kernel answer every call of syncs with success at once, for this
+// IgnoreSyncs has the kernel answer every call of syncs with success at once, for this
 // process and its children and for good: what a program does that forgets to sync.
-func ignoreSyncs() error {
+func IgnoreSyncs() error {
 	// struct seccomp_data begins with the number of the call.
 	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}}
 	for i, nr := range syncs {
