@@ -25,7 +25,7 @@
 //     the keys derived, never the root;
 //   - CountMatch off for the counter slots, if a counter is used.
 //
-// A key zone that holds the factory's zeros cannot be told from one with random bytes.
+// A root slot that still holds the factory's ones, or zeros, is refused.
 //
 // # Watchdog
 //
