@@ -7,25 +7,24 @@ import (
 )
 
 // Faceprint is the features that a module computed of a face or a palm, in the module's own
-// format. It is not a protected template: it never leaves the process. Not safe for
-// concurrent use while Wipe runs.
+// format. It is not a protected template: it never leaves the process.
 type Faceprint struct {
 	Source  string // the module's model: "realsense-id"
 	Version int    // of the format, as the module numbers it
-	// A pointer: see Frame.
-	bytes *secret.Bytes
+	body    *body
 }
 
 // NewFaceprint takes features over: the caller must not keep or change them.
 func NewFaceprint(source string, version int, features []byte) *Faceprint {
-	return &Faceprint{Source: source, Version: version, bytes: secret.New(features)}
+	return &Faceprint{Source: source, Version: version, body: newBody(features, nil)}
 }
 
-// Reveal is the features themselves, not a copy. After Wipe it is empty.
-func (p *Faceprint) Reveal() []byte { return p.bytes.Reveal() }
+// Reveal is the features themselves, not a copy; nil after Wipe.
+func (p *Faceprint) Reveal() []byte { return p.body.reveal() }
 
 // Wipe overwrites the features with zeros and forgets them. It may be called more than once.
-func (p *Faceprint) Wipe() { p.bytes.Wipe() }
+// Nobody uses what Reveal gave during or after it.
+func (p *Faceprint) Wipe() { p.body.wipe() }
 
 func (p Faceprint) String() string               { return secret.Redacted }
 func (p Faceprint) GoString() string             { return secret.Redacted }

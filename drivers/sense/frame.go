@@ -35,45 +35,53 @@ type Header struct {
 // Release when done, from any goroutine; nobody uses the bytes of Data during or after that.
 type Frame struct {
 	Header
-	// A pointer, so that fmt shows an address where a Frame hides in a field it may not call
-	// methods on.
 	body *body
 }
 
+// body is the bytes of a person. Two pointers stand before them: of a field whose methods it
+// may not call fmt follows one.
 type body struct {
-	data atomic.Pointer[[]byte] // nil once released
+	data atomic.Pointer[[]byte] // nil once wiped
 	free func([]byte)
 }
 
-// NewFrame makes a frame of data, which it takes over. free, unless nil, is called once, by
-// the first Release, with data overwritten with zeros: for a pool of buffers.
-func NewFrame(h Header, data []byte, free func([]byte)) *Frame {
-	f := &Frame{Header: h, body: &body{free: free}}
-	f.body.data.Store(&data)
-	return f
+func newBody(data []byte, free func([]byte)) *body {
+	b := &body{free: free}
+	b.data.Store(&data)
+	return b
 }
 
-// Data is the picture, nil after Release. Its memory belongs to another frame after Release:
-// keep no part of it.
-func (f *Frame) Data() []byte {
-	if p := f.body.data.Load(); p != nil {
+func (b *body) reveal() []byte {
+	if p := b.data.Load(); p != nil {
 		return (*p)[:len(*p):len(*p)]
 	}
 	return nil
 }
 
-// Release overwrites the picture with zeros and gives its memory back. It may be called more
-// than once.
-func (f *Frame) Release() {
-	p := f.body.data.Swap(nil)
+func (b *body) wipe() {
+	p := b.data.Swap(nil)
 	if p == nil {
 		return
 	}
 	secret.Zero(*p)
-	if f.body.free != nil {
-		f.body.free(*p)
+	if b.free != nil {
+		b.free(*p)
 	}
 }
+
+// NewFrame makes a frame of data, which it takes over. free, unless nil, is called once, by
+// the first Release, with data overwritten with zeros: for a pool of buffers.
+func NewFrame(h Header, data []byte, free func([]byte)) *Frame {
+	return &Frame{Header: h, body: newBody(data, free)}
+}
+
+// Data is the picture, nil after Release. Its memory belongs to another frame after Release:
+// keep no part of it.
+func (f *Frame) Data() []byte { return f.body.reveal() }
+
+// Release overwrites the picture with zeros and gives its memory back. It may be called more
+// than once.
+func (f *Frame) Release() { f.body.wipe() }
 
 func (f Frame) String() string               { return secret.Redacted }
 func (f Frame) GoString() string             { return secret.Redacted }

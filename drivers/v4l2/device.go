@@ -48,8 +48,9 @@ type Device struct {
 	path, name string
 	buffers    int
 	limit      int
-	handle             // used by the owner goroutine alone
-	stream     *stream // nil: no stream; the owner's
+	handle              // used by the owner goroutine alone
+	layouts    []layout // that the kernel may know
+	stream     *stream  // nil: no stream; the owner's
 	info       Info
 
 	waking sync.Mutex // serialises use and closing of the waker, whose number could be reused
@@ -91,7 +92,7 @@ func open(s sys, c Config) (*Device, error) {
 	if err != nil {
 		return nil, fail("open", c.Path, err)
 	}
-	d := &Device{path: c.Path, name: c.Stream, buffers: c.Buffers, limit: c.Frames, handle: handle{s, fd},
+	d := &Device{path: c.Path, name: c.Stream, buffers: c.Buffers, limit: c.Frames, handle: handle{s, fd}, layouts: layouts(wordSize),
 		requests: make(chan func(), 4), closing: make(chan struct{}), done: make(chan struct{})}
 	d.queue.ready = make(chan struct{}, 1)
 	if d.info, err = d.handle.info(); err == nil {

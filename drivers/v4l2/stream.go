@@ -31,7 +31,7 @@ func (d *Device) start(want sense.Mode) (sense.Mode, error) {
 	if err := d.stop(); err != nil {
 		return sense.Mode{}, err
 	}
-	s := &stream{layout: layouts(wordSize)[0]}
+	s := &stream{layout: d.layouts[0]}
 	d.stream = s
 	d.queue.reset()
 	err := d.begin(s, want)
@@ -167,7 +167,7 @@ func (d *Device) queryBuffer(s *stream, index uint32) (buffer, error) {
 	s.layout.prepare(&r, index)
 	err := d.call(s.layout.queryBuffer(), &r)
 	if errors.Is(err, unix.ENOTTY) && index == 0 {
-		for _, older := range layouts(wordSize)[1:] {
+		for _, older := range d.layouts[1:] {
 			older.prepare(&r, index)
 			if err = d.call(older.queryBuffer(), &r); err == nil {
 				s.layout = older
