@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"github.com/tilld/tilld/internal/board/attach"
-	"github.com/tilld/tilld/internal/board/device"
 	"github.com/tilld/tilld/internal/board/hands"
 	"github.com/tilld/tilld/internal/board/usb"
 )
@@ -27,10 +26,10 @@ func usbGadgets(ctx context.Context) []gadget {
 // serialScanner sends lines through a USB serial port.
 func serialScanner(ctx context.Context, name string, port int, serial string) gadget {
 	acm := usb.NewACM()
-	s := attach.NewStream(device.NewLine("\r\n"))
+	s := attach.NewStream(attach.Makes(), "line")
 	p := &plugged{ctx: ctx, port: port, act: s.Do,
 		about: hands.Device{Name: name, Class: "cdc", Protocol: "line", Subsystem: "tty", ID: "05e0:1701 if=0",
-			Deeds: []hands.Deed{hands.Scan, hands.Raw, hands.Saw}},
+			Speaks: s.Speaks(), Deeds: s.Deeds()},
 		dev: &usb.Device{Vendor: 0x05E0, Product: 0x1701, Release: 0x0100, Manufacturer: "Virtual", Name: "Serial scanner",
 			Serial: serial, Functions: []usb.Function{acm}}}
 	if serial != "" {

@@ -40,6 +40,9 @@ const (
 	// Fault has the device misbehave in the way named by Text, Times times. Which ways it
 	// knows is in Device.Faults.
 	Fault Deed = "fault"
+	// Become makes another make of scanner of a device, as if it had been taken away and the
+	// other put on the same wire: Text is what it speaks, one of Device.Speaks.
+	Become Deed = "become"
 	// Saw asks what the device was told since the last Saw: Answer.Saw.
 	Saw Deed = "saw"
 	// Level drives the GPIO line Line of a chip from outside: High or not.
@@ -102,6 +105,8 @@ type Device struct {
 	// Protocol is what it speaks, in the words of a [[scanner]] section: "line", "ssi",
 	// "hidpos"; empty for what is no scanner.
 	Protocol string `json:"protocol,omitempty"`
+	// Speaks is what else it can be made to speak.
+	Speaks []string `json:"speaks,omitempty"`
 	// Subsystem and ID say how a program finds it: ID is in the words of the device section of
 	// a configuration, without the port. Node is its name where it never changes.
 	Subsystem string `json:"subsystem,omitempty"`

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tilld/tilld/internal/board"
 	"github.com/tilld/tilld/internal/board/attach"
-	"github.com/tilld/tilld/internal/board/device"
 	"github.com/tilld/tilld/internal/board/hands"
 )
 
@@ -161,7 +160,7 @@ type outside struct {
 
 // serve plays the outside of a board until ctx ends.
 func serve(ctx context.Context, b *board.Board) {
-	o := &outside{uart: attach.NewStream(device.NewLine("\r\n")), pins: b.Pins}
+	o := &outside{uart: attach.NewStream(attach.Makes(), "line"), pins: b.Pins}
 	o.uart.Attach(ctx, b.Serial)
 	go hands.Serve(ctx, b.Hands, o) // it ends with the board
 	context.AfterFunc(ctx, func() { b.Serial.Close() })
@@ -173,7 +172,7 @@ func (o *outside) Do(ctx context.Context, order hands.Order) (hands.Answer, erro
 	case order.Do == hands.List:
 		return hands.Answer{Devices: []hands.Device{
 			{Name: "uart", Class: "uart", Protocol: "line", Subsystem: "tty", Node: "/dev/ttyS0",
-				Deeds: []hands.Deed{hands.Scan, hands.Raw, hands.Saw}},
+				Speaks: o.uart.Speaks(), Deeds: o.uart.Deeds()},
 			{Name: "gpio", Class: "gpio", Subsystem: "gpio", Node: "pl061", Deeds: []hands.Deed{hands.Level, hands.Lines}},
 		}}, nil
 	case order.Device == "uart":

@@ -1,0 +1,13 @@
+package attach
+
+import "github.com/tilld/tilld/internal/board/device"
+
+// Makes are the scanners on a byte stream, by what they speak, in the words of the protocols
+// that a configuration names. Each is as it comes from its factory.
+func Makes() map[string]func() Model {
+	return map[string]func() Model{
+		"line":      func() Model { return device.NewLine("\r\n") },
+		"honeywell": func() Model { return device.NewHoneywell() },
+		"newland":   func() Model { return device.NewNewland() },
+	}
+}
