@@ -20,6 +20,8 @@ func usbGadgets(ctx context.Context) []gadget {
 		// Clones with the same serial number.
 		serialScanner(ctx, "cdc1", 4, "0001"),
 		serialScanner(ctx, "cdc2", 5, "0001"),
+		camera(ctx, "camera", 6),
+		bridge(ctx, "bridge", 7),
 	}
 }
 

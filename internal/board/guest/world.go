@@ -44,6 +44,12 @@ func newWorld(ctx context.Context, words map[string]string, kids *children) (w *
 		return nil, err
 	}
 	w.gadgets = usbGadgets(ctx)
+	switch t, err := newTPM(ctx); {
+	case err != nil:
+		return nil, err
+	case t != nil:
+		w.gadgets = append(w.gadgets, t)
+	}
 	if w.ln, err = net.Listen("unix", socket); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ var parts = []part{
 			args = append(args, "--only="+p.checks)
 		}
 		j.machine.Append = append(j.machine.Append, "board.run="+strings.Join(args, "|"), "board.disk=/dev/vda")
-		j.disk = true
+		j.disk, j.machine.TPM = true, true
 	}},
 	{"clock", []string{"arm64"}, func(p *plan, j *job) {
 		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=clock", "board.disk=/dev/vda")
