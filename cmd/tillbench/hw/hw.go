@@ -43,6 +43,7 @@ type Check struct {
 // Checks is the suite, in its order.
 func Checks() []Check {
 	return []Check{
+		{"present", false, presentCheck},
 		{"sale", false, saleCheck},
 		{"clock", true, clockCheck},
 		{"watchdog", true, watchdogCheck},
