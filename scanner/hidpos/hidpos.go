@@ -113,6 +113,11 @@ func New(c Config) (*Codec, error) {
 // place: of what package menu sets on a serial line only the trigger mode is left, and that
 // settings cannot be made by bar code.
 func settings(c Config) ([]menu.Setting, error) {
+	switch c.Dialect {
+	case menu.Honeywell, menu.Mindeo, menu.Newland:
+	default:
+		return nil, fmt.Errorf("HID POS: unknown dialect %q, want honeywell, mindeo or newland", c.Dialect)
+	}
 	var setup []menu.Setting
 	for _, s := range menu.Settings(c.Dialect, c.Triggered) {
 		switch s.Text {
