@@ -1,0 +1,399 @@
+package device
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// EFAA is a face module of the EF AA family, or the TX510 that shares its head. It has no
+// camera: people are names, and a template is made of the name.
+type EFAA struct {
+	sum bool // the TX510: size of four bytes, sum for check
+
+	mu     sync.Mutex
+	wire   io.Writer
+	in     []byte
+	users  map[uint16]string
+	busy   byte // the command that waits for a face; 0: none
+	asked  []byte
+	wait   *time.Timer
+	round  int // of busy, so that a late timer does not end the next wait
+	off    bool
+	faults []string
+}
+
+// NewEFAA makes an HLK-FM225 or one of its kin; sum makes a TX510.
+func NewEFAA(sum bool) *EFAA { return &EFAA{sum: sum, users: map[uint16]string{}} }
+
+// Results of both dialects, and of the first.
+const (
+	efOK, efRejected, efAborted, efParameter, efUnknownUser = 0x00, 0x01, 0x02, 0x06, 0x08
+	efFull, efEnrolled, efLiveness, efTimeout               = 0x09, 0x0A, 0x0C, 0x0D
+)
+
+// Serve is a module that is switched on: it says that it is ready, and answers until the wire
+// ends.
+func (e *EFAA) Serve(ctx context.Context, wire io.ReadWriter) error {
+	e.mu.Lock()
+	e.wire, e.in, e.busy, e.off = wire, nil, 0, false
+	e.send(0x01, 0x00)
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		e.wire = nil
+		e.idle()
+		e.mu.Unlock()
+	}()
+	for buf := make([]byte, 512); ctx.Err() == nil; {
+		n, err := wire.Read(buf)
+		if err != nil {
+			return err
+		}
+		e.mu.Lock()
+		e.in = append(e.in, buf[:n]...)
+		e.frames()
+		e.mu.Unlock()
+	}
+	return ctx.Err()
+}
+
+func (e *EFAA) head() int {
+	if e.sum {
+		return 7
+	}
+	return 5
+}
+
+// frames takes all whole frames off the input.
+func (e *EFAA) frames() {
+	const most = 4096
+	for {
+		for len(e.in) > 0 && e.in[0] != 0xEF || len(e.in) > 1 && e.in[1] != 0xAA {
+			e.in = e.in[1:]
+		}
+		if len(e.in) < e.head() {
+			return
+		}
+		size := uint32(binary.BigEndian.Uint16(e.in[3:]))
+		if e.sum {
+			size = binary.BigEndian.Uint32(e.in[3:])
+		}
+		if size > most {
+			e.fault("a frame longer than any")
+			e.in = e.in[2:]
+			continue
+		}
+		end := e.head() + int(size)
+		if len(e.in) <= end {
+			return
+		}
+		frame := e.in[:end+1]
+		e.in = e.in[end+1:]
+		if e.check(frame[2:end]) != frame[end] {
+			e.fault("a wrong check")
+			continue
+		}
+		e.do(frame[2], frame[e.head():end])
+	}
+}
+
+func (e *EFAA) check(b []byte) (c byte) {
+	for _, x := range b {
+		if e.sum {
+			c += x
+		} else {
+			c ^= x
+		}
+	}
+	return c
+}
+
+// send writes a frame. A host that does not read is no affair of the module's.
+func (e *EFAA) send(msg byte, data ...byte) {
+	if e.wire == nil || e.off {
+		return
+	}
+	f := []byte{0xEF, 0xAA, msg}
+	if e.sum {
+		f = binary.BigEndian.AppendUint32(f, uint32(len(data)))
+	} else {
+		f = binary.BigEndian.AppendUint16(f, uint16(len(data)))
+	}
+	f = append(f, data...)
+	_, _ = e.wire.Write(append(f, e.check(f[2:])))
+}
+
+func (e *EFAA) reply(to, result byte, body ...byte) {
+	e.send(0x00, append([]byte{to, result}, body...)...)
+}
+
+func (e *EFAA) do(msg byte, data []byte) {
+	if msg >= 0x16 && msg <= 0x18 {
+		e.fault("a command that asks for pictures")
+		e.reply(msg, efRejected)
+		return
+	}
+	if e.busy != 0 && msg != 0x10 {
+		e.fault("a command while another is outstanding")
+		e.reply(msg, efRejected)
+		return
+	}
+	if e.sum {
+		e.tx510(msg, data)
+	} else {
+		e.xor(msg, data)
+	}
+}
+
+func (e *EFAA) xor(msg byte, data []byte) {
+	switch msg {
+	case 0x10:
+		if e.busy != 0 {
+			e.reply(e.busy, efAborted)
+			e.idle()
+		}
+		e.reply(msg, efOK)
+	case 0x11:
+		e.reply(msg, efOK, 0) // standby
+	case 0x12:
+		e.begin(msg, data, 2, 1)
+	case 0x13, 0x1D:
+		e.begin(msg, data, 35, 34)
+	case 0x20, 0x21, 0x22, 0x24:
+		e.store(msg, data)
+	case 0x23:
+		e.reply(msg, efOK)
+	case 0x30:
+		e.reply(msg, efOK, padded("FM225 model 1.0", 32)...)
+	case 0x93:
+		e.reply(msg, efOK, padded("0000000001", 32)...)
+	case 0xED:
+		e.reply(msg, efOK)
+		e.off = true
+	case 0x7C, 0x7D, 0xFA:
+		e.export(msg, data)
+	default:
+		e.fault("a command that it does not know")
+		e.reply(msg, efParameter)
+	}
+}
+
+func (e *EFAA) tx510(msg byte, data []byte) {
+	switch msg {
+	case 0x12, 0x13:
+		e.begin(msg, data, 0, -1)
+	case 0x20, 0x21:
+		e.store(msg, data)
+	case 0x30:
+		e.reply(msg, efOK, padded("TX510 model 1.0", 32)...)
+	case 0xC0, 0xC1, 0xC2:
+		if len(data) != 1 {
+			e.fault("a switch without a position")
+			e.reply(msg, efRejected)
+			return
+		}
+		e.reply(msg, efOK)
+	case 0xC3:
+		e.reply(msg, efOK)
+		e.send(0x01, 0x00)
+	case 0xC4:
+		e.reply(msg, efOK, pair(uint16(len(e.users)))...)
+	default:
+		e.fault("a command that it does not know")
+		e.reply(msg, efRejected)
+	}
+}
+
+// begin waits for a face. timeoutAt is where the command holds the seconds.
+func (e *EFAA) begin(msg byte, data []byte, size, timeoutAt int) {
+	if len(data) != size {
+		e.fault("data of a wrong length")
+		e.reply(msg, efParameter)
+		return
+	}
+	seconds := 10
+	if timeoutAt >= 0 {
+		seconds = int(data[timeoutAt])
+	}
+	e.busy, e.asked = msg, slices.Clone(data)
+	e.round++
+	round := e.round
+	e.wait = time.AfterFunc(time.Duration(seconds)*time.Second, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.busy != 0 && e.round == round {
+			e.fail(efTimeout)
+		}
+	})
+}
+
+// fail ends the wait; the TX510 knows one failure.
+func (e *EFAA) fail(result byte) {
+	if e.sum {
+		result = efRejected
+	}
+	e.reply(e.busy, result)
+	e.idle()
+}
+
+func (e *EFAA) idle() {
+	e.busy = 0
+	if e.wait != nil {
+		e.wait.Stop()
+	}
+}
+
+// Present is a person before the module: live, or a picture of the person. It reports whether
+// the module was looking.
+func (e *EFAA) Present(person string, live bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy == 0 {
+		return false
+	}
+	id, known := e.find(person)
+	if !e.sum {
+		e.send(0x01, append([]byte{0x01}, make([]byte, 16)...)...) // a face, straight ahead
+	}
+	switch enrol := e.busy != 0x12; {
+	case !live:
+		e.fail(efLiveness)
+	case enrol && known:
+		e.fail(efEnrolled)
+	case enrol && len(e.users) == 100:
+		e.fail(efFull)
+	case enrol:
+		id = 1
+		for e.users[id] != "" {
+			id++
+		}
+		e.users[id] = person
+		e.done(append(pair(id), 0)...)
+	case !known:
+		e.fail(efUnknownUser)
+	case e.sum:
+		e.done(pair(id)...)
+	default:
+		e.done(append(append(pair(id), padded(person, 32)...), 0, 0)...)
+	}
+	return true
+}
+
+func (e *EFAA) done(body ...byte) {
+	e.reply(e.busy, efOK, body...)
+	e.idle()
+}
+
+func (e *EFAA) find(person string) (uint16, bool) {
+	for id, name := range e.users {
+		if name == person {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// store does what concerns those who are enrolled.
+func (e *EFAA) store(msg byte, data []byte) {
+	switch {
+	case msg == 0x21:
+		clear(e.users)
+		e.reply(msg, efOK)
+	case msg == 0x24:
+		ids := slices.Sorted(maps.Keys(e.users))
+		body := []byte{byte(len(ids))}
+		for _, id := range ids {
+			body = append(body, pair(id)...)
+		}
+		e.reply(msg, efOK, body...)
+	case len(data) != 2:
+		e.fault("no user")
+		e.reply(msg, efParameter)
+	case e.users[binary.BigEndian.Uint16(data)] == "":
+		e.reply(msg, efUnknownUser)
+	case msg == 0x20:
+		delete(e.users, binary.BigEndian.Uint16(data))
+		e.reply(msg, efOK)
+	default:
+		name := e.users[binary.BigEndian.Uint16(data)]
+		e.reply(msg, efOK, append(append(slices.Clone(data), padded(name, 32)...), 0)...)
+	}
+}
+
+// export gives out templates: announced by 7C and fetched by 7D, or at once by FA (palm).
+func (e *EFAA) export(msg byte, data []byte) {
+	switch {
+	case msg == 0x7D && len(data) >= 8 && e.asked != nil:
+		t := template(e.users[binary.BigEndian.Uint16(e.asked)])
+		offset, size := binary.BigEndian.Uint32(data), binary.BigEndian.Uint32(data[4:])
+		if uint64(offset)+uint64(size) > uint64(len(t)) {
+			e.reply(msg, efParameter)
+			return
+		}
+		e.reply(msg, efOK, t[offset:offset+size]...)
+	case msg == 0x7D || len(data) != 2:
+		e.fault("data of a wrong length")
+		e.reply(msg, efParameter)
+	case e.users[binary.BigEndian.Uint16(data)] == "":
+		e.reply(msg, efUnknownUser)
+	case msg == 0xFA:
+		e.reply(msg, efOK, template(e.users[binary.BigEndian.Uint16(data)])...)
+	default:
+		e.asked = slices.Clone(data)
+		t := template(e.users[binary.BigEndian.Uint16(data)])
+		sum := md5.Sum(t) // what the modules announce a template with
+		e.reply(msg, efOK, append(binary.BigEndian.AppendUint32(slices.Clone(data), uint32(len(t))), hexOf(sum[:])...)...)
+	}
+}
+
+// Users are those enrolled.
+func (e *EFAA) Users() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Sorted(maps.Values(e.users))
+}
+
+// Faults is what the host did wrong, the first hundred.
+func (e *EFAA) Faults() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.faults)
+}
+
+func (e *EFAA) fault(text string) {
+	if len(e.faults) < 100 {
+		e.faults = append(e.faults, text)
+	}
+}
+
+// template is a person's features: numbers that say nothing of anybody.
+func template(person string) (t []byte) {
+	for i := range byte(32) {
+		sum := sha256.Sum256(append([]byte{i}, person...))
+		t = append(t, sum[:]...)
+	}
+	return t
+}
+
+func pair(n uint16) []byte { return []byte{byte(n >> 8), byte(n)} }
+
+func padded(s string, n int) []byte {
+	b := make([]byte, n)
+	copy(b[:n-1], s)
+	return b
+}
+
+func hexOf(b []byte) (out []byte) {
+	const digits = "0123456789abcdef"
+	for _, x := range b {
+		out = append(out, digits[x>>4], digits[x&15])
+	}
+	return out
+}
