@@ -56,7 +56,7 @@ type dialect interface {
 	// the settings and whether they go to flash. n is how many bytes were used, 0: more is
 	// needed.
 	cut(in []byte) (c wireCommand, n int)
-	// head and end frame the reply to settings.
+	// frame makes the reply to settings.
 	frame(c wireCommand, body []byte) []byte
 	query() string // the characters for current, default, range
 	// apply sets one value, or says why not.
@@ -68,11 +68,10 @@ type dialect interface {
 
 // wireCommand is a command as it came.
 type wireCommand struct {
-	now    string // "trigger", "untrigger", "beep", "noise"
-	text   string // of settings, without the end
-	store  byte   // the character that says where they go
-	toROM  bool
-	reboot bool
+	now   string // "trigger", "untrigger", "beep", "noise"
+	text  string // of settings, without the end
+	store byte   // the character that says where they go
+	toROM bool
 }
 
 // NewHoneywell makes a scanner that speaks Honeywell's dialect, as it comes from the factory:
