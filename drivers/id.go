@@ -155,6 +155,9 @@ func (m Match) Is(id ID) bool {
 		(!m.iface || m.id.Iface == id.Iface)
 }
 
+// ID is what the description says; zero where it says nothing.
+func (m Match) ID() ID { return m.id }
+
 // String is the description in the words of ParseMatch.
 func (m Match) String() string {
 	s := m.id.text(true, true)

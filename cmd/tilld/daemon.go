@@ -166,7 +166,7 @@ func (d *daemon) makeTill() (err error) {
 	if err != nil {
 		return fail("start", "table of codes", err)
 	}
-	d.tree = uevent.NewTree(uevent.Config{Report: d.hotplug})
+	d.tree = uevent.NewTree(uevent.Config{Report: d.hotplug, Replaced: d.replaced})
 	if d.hub, err = scannerHub(cfg.Scanners, d.tree, d.logDevice); err != nil {
 		return err
 	}
@@ -379,6 +379,13 @@ func (d *daemon) hotplug(why error) {
 		c.Hint = h.HintText()
 	}
 	d.health.Set(c)
+}
+
+// replaced is told that plugs were swapped, or a device was replaced by one of its kind.
+func (d *daemon) replaced(name string, before, now drivers.ID) {
+	d.health.Set(health.Cause{Code: "device-replaced", Severity: health.Notice, Subject: name,
+		Text: fmt.Sprintf("the place %s holds another device now: %s, before %s", name, now, before),
+		Hint: "if that is not meant, put the plugs back as they were"})
 }
 
 // serveControl answers the command line until ctx ends.

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tilld/tilld/agent/wallet/wallettest"
+	"github.com/tilld/tilld/drivers/driverstest"
 )
 
 // The scripts find good.toml, a configuration without mistakes, in their folder, the shop's
@@ -44,6 +45,27 @@ func TestScripts(t *testing.T) {
 			text = strings.Replace(text, e.WorkDir+"/tilld.sock", "/nonexistent/tilld.sock", 1)
 			return os.WriteFile(filepath.Join(e.WorkDir, "good.toml"), []byte(text), 0o600)
 		},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"sysfs": sysfs},
 		UpdateScripts: os.Getenv("TILLD_UPDATE_SCRIPTS") != "",
 	})
+}
+
+// sysfs adds what files describe to a directory that looks like /sys, or with an exclamation
+// mark takes directories out of it: "sysfs root/sys counter.txt".
+func sysfs(ts *testscript.TestScript, remove bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: sysfs DIR FILE...")
+	}
+	s, err := driverstest.NewSysfs(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, name := range args[1:] {
+		if remove {
+			ts.Check(s.Remove(name))
+			continue
+		}
+		f, err := os.Open(ts.MkAbs(name))
+		ts.Check(err)
+		ts.Check(s.Add(f))
+		ts.Check(f.Close())
+	}
 }

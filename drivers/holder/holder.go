@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a program that runs.
@@ -68,6 +70,10 @@ func Reason(proc, node string) (who, hint string) {
 	}
 	return "", ""
 }
+
+// Access reports why this program's user may not read and write a device node; nil: it may.
+// It does not open the node: that would disturb the device.
+func Access(node string) error { return unix.Access(node, unix.R_OK|unix.W_OK) }
 
 func processes(proc string) (list []int) {
 	names, err := os.ReadDir(proc)

@@ -76,7 +76,7 @@ func describe(root, devPath, subsystem string) (device, bool) {
 	if name := s.name(&d); d.Name == "" || name != "" && subsystem != "tty" && subsystem != "hidraw" {
 		d.Name = name
 	}
-	d.Name = printable(d.Name)
+	d.ID.Serial, d.ID.Port, d.Name = flat(d.ID.Serial), flat(d.ID.Port), printable(d.Name)
 	d.Kind = s.kind(&d)
 	return d, true
 }
@@ -206,15 +206,19 @@ func hex16(text string) uint16 {
 
 // printable keeps a device's text on one line: it is written by whoever made the device.
 func printable(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7F && r < 0xA0 || r == 0x2028 || r == 0x2029 {
-			return -1
-		}
-		return r
-	}, s)
+	s = flat(s)
 	if r := []rune(s); len(r) > 80 {
 		s = string(r[:80])
 	}
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// flat drops what could move a cursor or begin a line.
+func flat(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7F && r < 0xA0 || r == 0x2028 || r == 0x2029 {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
 }

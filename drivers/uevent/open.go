@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/tilld/tilld/drivers"
@@ -21,82 +20,63 @@ const (
 // Opener opens a device node for reading and writing.
 type Opener func(ctx context.Context, path string) (drivers.Transport, error)
 
-// Find is the one node of a subsystem that a description fits. The error is a
-// *drivers.Error: fs.ErrNotExist when there is none, ErrAmbiguous when there are two.
-func Find(list []drivers.Node, m drivers.Match, subsystem string) (drivers.Node, error) {
-	i, err := find(len(list), func(i int) *drivers.Node { return &list[i] }, m, subsystem)
-	if err != nil {
-		return drivers.Node{}, err
-	}
-	return list[i], nil
-}
-
-// ErrAmbiguous: a description fits more than one device, and none is taken by chance.
-var ErrAmbiguous = errors.New("fits more than one device")
-
-func find(n int, at func(int) *drivers.Node, m drivers.Match, subsystem string) (int, error) {
-	var found []int
-	for i := range n {
-		if d := at(i); d.Subsystem == subsystem && m.Is(d.ID) {
-			found = append(found, i)
-		}
-	}
-	// One interface can show itself as several input devices, of which one has the keys.
-	if len(found) > 1 && subsystem == "input" {
-		var typing []int
-		for _, i := range found {
-			if at(i).Kind == drivers.Keyboard {
-				typing = append(typing, i)
-			}
-		}
-		if len(typing) > 0 {
-			found = typing
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return 0, &drivers.Error{Op: "find", Subject: "device " + m.String(), Err: fs.ErrNotExist,
-			Hint: "plug the device in; \"tilld devices\" shows what is there and what it is called"}
-	}
-	var paths []string
-	for _, i := range found {
-		paths = append(paths, at(i).Path)
-	}
-	return 0, &drivers.Error{Op: "find", Subject: "device " + m.String(),
-		Err:  fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(paths, ", ")),
-		Hint: "add what tells them apart, as \"tilld devices\" shows it: port=, serial= or if="}
-}
-
 // Open makes a Keeper's Open of a description: it finds the node by what the device is, opens
 // it, and ends the transport with drivers.ErrGone as soon as the node is removed. A device
 // that was plugged in this moment is tried for a second while its node cannot be opened.
 func (t *Tree) Open(m drivers.Match, subsystem string, open Opener) func(context.Context) (drivers.Transport, error) {
+	var before drivers.ID
 	return func(ctx context.Context) (drivers.Transport, error) {
 		if err := t.wait(ctx); err != nil {
 			return nil, err
 		}
-		t.mu.Lock()
-		i, err := find(len(t.list), func(i int) *drivers.Node { return &t.list[i].Node }, m, subsystem)
+		e, err := t.find(m, subsystem)
 		if err != nil {
-			t.mu.Unlock()
 			return nil, err
 		}
-		e := t.list[i]
-		t.mu.Unlock()
-		return t.open(ctx, func() (entry, bool) { return e, true }, e.Path, open)
+		tr, err := t.open(ctx, func() (entry, bool) { return e, true }, e.Path, open)
+		if err == nil {
+			t.opened(m.String(), &before, e.ID)
+		}
+		return tr, err
+	}
+}
+
+func (t *Tree) find(m drivers.Match, subsystem string) (entry, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, err := find(len(t.list), func(i int) *drivers.Node { return &t.list[i].Node }, m, subsystem)
+	if err != nil {
+		return entry{}, err
+	}
+	return t.list[i], nil
+}
+
+// opened tells when what a name leads to is another device than the last time.
+func (t *Tree) opened(name string, before *drivers.ID, now drivers.ID) {
+	b := *before
+	if *before = now; t.c.Replaced == nil || b == (drivers.ID{}) {
+		return
+	}
+	if b.Vendor != now.Vendor || b.Product != now.Product || b.Serial != now.Serial {
+		t.c.Replaced(name, b, now)
 	}
 }
 
 // OpenPath is Open of a path: a node, or a link that udev makes to one. It is for devices
 // that have no other name; a node that comes back under another number is not found.
 func (t *Tree) OpenPath(path string, open Opener) func(context.Context) (drivers.Transport, error) {
+	var before drivers.ID
 	return func(ctx context.Context) (drivers.Transport, error) {
 		if err := t.wait(ctx); err != nil {
 			return nil, err
 		}
-		return t.open(ctx, func() (entry, bool) { return t.behind(path) }, path, open)
+		var e entry
+		var known bool
+		tr, err := t.open(ctx, func() (entry, bool) { e, known = t.behind(path); return e, known }, path, open)
+		if err == nil && known {
+			t.opened(path, &before, e.ID)
+		}
+		return tr, err
 	}
 }
 

@@ -123,6 +123,27 @@ func TestFindTakesNothingByChance(t *testing.T) {
 	}
 }
 
+func TestFindSaysWhatIsThereInstead(t *testing.T) {
+	list, err := Scan(counter(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ text, why, hint string }{
+		{"0c2e:0901 serial=OLD port=2-1", "the configured place now holds another device, 0c2e:0901 serial=TILLD0001 port=2-1 if=1",
+			`write device = "0c2e:0901 serial=TILLD0001 if=1"`},
+		{"1a86:7523 port=1-1.2", "the configured place now holds another device, 1eab:1d06 port=1-1.2 if=0", `device = "1eab:1d06 port=1-1.2 if=0"`},
+		{"0c2e:0901 serial=TILLD0001 port=1-7", "it is at 2-1 now", `write device = "0c2e:0901 serial=TILLD0001 if=1"`},
+		{"0c2e:0901 serial=OLD", "file does not exist", `another of its kind is there: if that one takes its place, write device = "0c2e:0901 serial=TILLD0001 if=1"`},
+		{"0c2e:9999 serial=OLD", "file does not exist", "plug the device in"},
+	} {
+		_, err := Find(list, match(t, tc.text), "tty")
+		var e *drivers.Error
+		if !errors.Is(err, os.ErrNotExist) || !errors.As(err, &e) || !strings.Contains(err.Error(), tc.why) || !strings.Contains(e.Hint, tc.hint) {
+			t.Errorf("%s: %v, hint %q", tc.text, err, e.Hint)
+		}
+	}
+}
+
 func TestSerialNumbersThatAreNone(t *testing.T) {
 	for _, s := range []string{"", "0", "0001", "000000000000", "123456", "1234567890", "FFFFFFFF", "1111", "0123456789ABCDEF"} {
 		if !hollow(s) {

@@ -36,6 +36,9 @@ type Config struct {
 	// Report, if not nil, is told how changes are noticed: by the kernel's messages (nil), or,
 	// why not, by looking at sysfs. It must not block.
 	Report func(why error)
+	// Replaced, if not nil, is told that a name which Open or OpenPath was given leads to
+	// another device than it did before: plugs were swapped. It must not block.
+	Replaced func(name string, before, now drivers.ID)
 }
 
 // Tree is the list of this machine's device nodes, kept up to date. Its methods may be

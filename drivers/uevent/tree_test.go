@@ -398,6 +398,38 @@ func TestOpenEndsWithItsNode(t *testing.T) {
 	})
 }
 
+func TestSwappedPlugsAreNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := boot(t)
+		var told []string
+		m.tree = NewTree(Config{Root: m.Root, Listen: m.listen, Replaced: func(name string, before, now drivers.ID) {
+			told = append(told, fmt.Sprintf("%s: %s, before %s", name, now.Serial, before.Serial))
+		}})
+		var open atomic.Int32
+		opener := func(_ context.Context, path string) (drivers.Transport, error) {
+			return &line{name: path, closed: make(chan struct{}), count: &open}, nil
+		}
+		byPlace, byPath := m.tree.Open(match(t, "0c2e:0901 port=1-1"), "tty", opener), m.tree.OpenPath("/dev/ttyACM0", opener)
+		m.run()
+		for _, serial := range []string{"SN-A", "SN-A", "SN-B", "SN-B"} {
+			u := xenon("1-1", serial, "ttyACM0")
+			m.plug(u)
+			synctest.Wait()
+			for _, start := range []func(context.Context) (drivers.Transport, error){byPlace, byPath} {
+				tr, err := start(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				tr.Close()
+			}
+			m.unplug(u)
+			synctest.Wait()
+		}
+		same(t, "told", told, "0c2e:0901 port=1-1: SN-B, before SN-A", "/dev/ttyACM0: SN-B, before SN-A")
+		m.stop()
+	})
+}
+
 func TestOpenWaitsForUdev(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := xenon("1-1", "SN-A", "ttyACM0")

@@ -21,6 +21,7 @@ func tables() Known {
 		},
 		Protocols: []ScannerProtocol{
 			{Name: "line", Keys: []string{"aim", "terminator", "prefix", "code_ids"}, CodeIDs: []string{"honeywell"},
+				Terminators: []string{"crlf", "none"},
 				Check: func(s Scanner) error {
 					if s.AIM && s.CodeIDs != "" {
 						return errors.New("aim and code_ids at once")
@@ -265,6 +266,7 @@ func TestScanners(t *testing.T) {
 		{"unknown layout", "driver = \"wedge\"\nport = \"/dev/x\"\nlayout = \"dvorak\"", 23, "layout", "is not known"},
 		{"trigger of a line", "port = \"/dev/x\"\ntrigger = true", 22, "trigger", "means nothing"},
 		{"trigger", "port = \"/dev/x\"\nprotocol = \"menu\"\ntrigger = true\nsettings = [\"BEPLVL1\"]", 0, "", ""},
+		{"unknown terminator", "port = \"/dev/x\"\nterminator = \"nul\"", 22, "terminator", "is not known"},
 		{"unknown code ids", "port = \"/dev/x\"\ncode_ids = \"acme\"", 22, "code_ids", "is not known"},
 		{"two kinds of identifiers", "port = \"/dev/x\"\naim = true\ncode_ids = \"honeywell\"", 19, "protocol", "aim and code_ids at once"},
 		{"the same device twice", "device = \"serial=A 0c2e:0901\"\n[[scanner]]\nname = \"two\"\ndevice = \"0c2e:0901 serial=A\"", 24, "device", "is taken already in line 21"},

@@ -20,6 +20,8 @@ type Scanner struct {
 	AIM                bool
 	Terminator, Prefix string
 	CodeIDs            string   // whose one-letter identifiers stand before the text
+	Wake               bool     // the device sleeps, and a byte must wake it before each command
+	Rollover           bool     // the scanner presses keys before it lets go of those before
 	Layout             string   // of the keyboard that the scanner pretends to be
 	Dialect            string   // of the commands that are sent to it
 	Settings           []string // sent after each opening
@@ -54,7 +56,9 @@ type ScannerProtocol struct {
 	Keys []string // of a section, besides those of its driver and those of all
 	Baud int      // of a serial device that was not set up; 0: 115200
 	// The values that the keys of these names can have, the usual first.
-	Layouts, Dialects, CodeIDs []string
+	Terminators, Layouts, Dialects, CodeIDs []string
+	// Told says that the protocol itself tells the kinds of code apart, without AIM.
+	Told bool
 	// Check says what is wrong with a section whose keys are good one by one.
 	Check func(Scanner) error
 }
@@ -97,12 +101,16 @@ func (p *parser) scanner(s *reader, t *taken) Scanner {
 		k.takes("baud")
 	}
 	sc.AIM = k.takes("aim") && s.boolean("aim", false)
-	if k.has("aim") && !sc.AIM {
+	if k.has("aim") && !sc.AIM && !protocol.Told {
 		s.report(Note, "aim", "switch AIM identifiers on in the scanner, then write aim = true",
 			"without AIM identifiers a goods code is told from a payment code by its content alone")
 	}
 	if k.takes("terminator") {
-		sc.Terminator = s.oneOf("terminator", "crlf", "cr", "lf", "tab", "none")
+		sc.Terminator = s.oneOf("terminator", protocol.Terminators...)
+	}
+	if sc.Terminator == "none" {
+		s.report(Warning, "terminator", "let the scanner end each code with CR, and write terminator = \"cr\"",
+			"without a terminator a scanner that stalls delivers a part of a code")
 	}
 	if k.takes("prefix") {
 		sc.Prefix = p.limited(s, "prefix", 16)
@@ -119,6 +127,8 @@ func (p *parser) scanner(s *reader, t *taken) Scanner {
 	if k.takes("settings") {
 		sc.Settings = s.strs("settings", false, `settings = ["BEPLVL1"]`)
 	}
+	sc.Wake = k.takes("wake") && s.boolean("wake", false)
+	sc.Rollover = k.takes("rollover") && s.boolean("rollover", false)
 	sc.Trigger = k.takes("trigger") && s.boolean("trigger", false)
 	p.wholeScanner(s, sc, protocol, before)
 	return sc
