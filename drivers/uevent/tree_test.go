@@ -292,6 +292,7 @@ func TestSlowWatcherGetsOneResync(t *testing.T) {
 		m := boot(t)
 		events := m.tree.Watch(t.Context())
 		m.run()
+		synctest.Wait()
 		for range queued/2 + 1 {
 			m.plug(a)
 			synctest.Wait()
@@ -411,6 +412,7 @@ func TestSwappedPlugsAreNoticed(t *testing.T) {
 		}
 		byPlace, byPath := m.tree.Open(match(t, "0c2e:0901 port=1-1"), "tty", opener), m.tree.OpenPath("/dev/ttyACM0", opener)
 		m.run()
+		synctest.Wait()
 		for _, serial := range []string{"SN-A", "SN-A", "SN-B", "SN-B"} {
 			u := xenon("1-1", serial, "ttyACM0")
 			m.plug(u)
@@ -435,6 +437,7 @@ func TestOpenWaitsForUdev(t *testing.T) {
 		a := xenon("1-1", "SN-A", "ttyACM0")
 		m := boot(t)
 		m.run()
+		synctest.Wait()
 		tries, ready := 0, 7
 		denied := &drivers.Error{Op: "open", Subject: "/dev/ttyACM0", Err: fs.ErrPermission}
 		opener := func(_ context.Context, path string) (drivers.Transport, error) {
@@ -496,6 +499,7 @@ func TestKeeperFindsItsDeviceAThousandTimes(t *testing.T) {
 		other := xenon("1-9", "SN-X", "ttyACM9")
 		m := boot(t, other)
 		m.run()
+		synctest.Wait()
 		var open, used atomic.Int32
 		k := drivers.Keeper{Name: "counter", Wake: m.tree.Wake(),
 			Open: m.tree.Open(match(t, "0c2e:0901 serial=SN-A if=1"), "tty", func(_ context.Context, path string) (drivers.Transport, error) {
