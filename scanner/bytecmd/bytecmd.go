@@ -1,6 +1,7 @@
 package bytecmd
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ type Config struct {
 	Settings []string
 }
 
-// Codec implements scanner.Commander. Before Restart it only listens.
+// Codec implements scanner.Commander and scanner.Outstanding. Before Restart it only listens.
 type Codec struct {
 	line  *line.Codec
 	c     Config
@@ -308,7 +309,22 @@ func (d *Codec) setUp() {
 // add appends a command to what is sent next; the empty one is none.
 func (d *Codec) add(c Command) { d.buf, _ = Append(d.buf, d.c.Dialect, c) }
 
+// Outstanding notes a request that somebody else sent; those that are not answered are none.
+func (d *Codec) Outstanding(command []byte, now time.Time) {
+	request := Command("")
+	for _, c := range [...]Command{Identify, Health, Status} {
+		var room [16]byte
+		if wire, ok := Append(room[:0], d.c.Dialect, c); ok && (len(command) == 0 || bytes.Equal(command, wire)) {
+			request = c
+		}
+	}
+	if request != "" {
+		d.asked, d.request = now, request
+	}
+}
+
 var (
-	_ scanner.Commander = (*Codec)(nil)
-	_ scanner.Told      = (*Answer)(nil)
+	_ scanner.Commander   = (*Codec)(nil)
+	_ scanner.Outstanding = (*Codec)(nil)
+	_ scanner.Told        = (*Answer)(nil)
 )

@@ -287,6 +287,14 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+	seen := newBench(t, Config{Dialect: Datalogic, Line: aim})
+	seen.c.Outstanding([]byte("h"), seen.now)
+	seen.feed("\x01\x02OK\x03\x04")
+	seen.c.Outstanding([]byte("E"), seen.now)
+	seen.feed("\x01\x02OK\x03\x04\r")
+	if d := cmp.Diff([]out{answer, malformed}, seen.got); d != "" {
+		t.Error(d)
+	}
 	// Without a request the same bytes are no answer, and no scan.
 	late := newBench(t, Config{Dialect: Datalogic, Line: aim})
 	late.feed("\x01\x02OK\x03\x04\r")

@@ -1,6 +1,7 @@
 package menu
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -220,8 +221,12 @@ func (d *Codec) Due() time.Time {
 	return d.talk.Due()
 }
 
-// Outstanding notes a command that somebody else sent.
-func (d *Codec) Outstanding(_ []byte, now time.Time) { d.talk.Expect(now) }
+// Outstanding notes a command that somebody else sent; those that are not answered are none.
+func (d *Codec) Outstanding(command []byte, now time.Time) {
+	if len(command) == 0 || bytes.Contains(command, []byte(honeywellHead)) || bytes.Contains(command, []byte(newlandHead)) {
+		d.talk.Expect(now)
+	}
+}
 
 var (
 	_ scanner.Commander   = (*Codec)(nil)
