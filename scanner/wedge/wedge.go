@@ -94,6 +94,7 @@ type Codec struct {
 	events  int  // of the report under way
 	pressed bool // a key that types something went down in it
 	lost    bool // up to the next SYN_REPORT nothing counts
+	ended   bool // the terminator went down in it
 
 	skip    bool // dropping up to the terminator
 	skipFor time.Duration
@@ -142,6 +143,7 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 	if len(p) > 0 {
 		d.violate(scanner.DropMalformed, true)
 	}
+	d.finish()
 	if d.c.Watch && len(d.typed) > 0 {
 		d.emit(scanner.Result{Event: &Typed{Events: slices.Clone(d.typed), Chars: string(d.buf)}})
 	}
@@ -183,6 +185,7 @@ func (d *Codec) take(r record, now time.Time) {
 		if d.events == 0 && !d.lost {
 			d.violate(scanner.DropPartial, false)
 		}
+		d.finish()
 		d.events, d.pressed, d.lost = 0, false, false
 	case d.lost || r.typ == evSyn:
 	case r.typ == evKey:
@@ -203,7 +206,9 @@ func (d *Codec) key(r record) {
 	case code > keyMax || r.value < up || r.value > repeat:
 		d.violate(scanner.DropMalformed, true)
 	case ends && r.value == down:
-		d.finish()
+		d.ended = !d.skip
+		d.skip = false
+		d.typed = d.typed[:0]
 	case ends:
 	case (r.value == down) == d.down.has(code):
 		// Down twice, or up or repeated and never down.
@@ -259,7 +264,7 @@ func (d *Codec) press(code uint16) {
 		}
 		return
 	}
-	if d.held > 1 && !d.c.Rollover {
+	if d.ended || d.held > 1 && !d.c.Rollover {
 		d.violate(scanner.DropPartial, true)
 		return
 	}
@@ -338,19 +343,15 @@ func (d *Codec) altUp() {
 	d.altN = 0
 }
 
-// finish ends a scan at its terminator.
+// finish ends a scan after the report that its terminator came in: had an event of the scan
+// been overtaken by the terminator, it would show by then.
 func (d *Codec) finish() {
-	d.typed = d.typed[:0]
 	switch {
-	case d.skip:
-		d.skip = false
+	case !d.ended:
 		return
-	case d.modified() || d.held > 0 && !d.c.Rollover:
-		if d.Pending() {
-			d.emit(scanner.Result{Drop: scanner.DropPartial})
-		}
 	case !d.Pending():
-		return
+	case d.modified() || d.held > 0 && !d.c.Rollover:
+		d.emit(scanner.Result{Drop: scanner.DropPartial})
 	default:
 		d.emit(d.decode())
 	}
@@ -416,7 +417,7 @@ func (d *Codec) forgetKeys() {
 
 func (d *Codec) wipe() {
 	secret.Zero(d.buf)
-	d.buf, d.dead, d.altN = d.buf[:0], 0, 0
+	d.buf, d.dead, d.altN, d.ended = d.buf[:0], 0, 0, false
 	clear(d.typed)
 	d.typed = d.typed[:0]
 }
