@@ -144,7 +144,7 @@ var Laws = []Law{
 	},
 	{
 		Name: "daemon",
-		Text: "tilld links no test double, no test framework, no profiler endpoint and no recorder",
+		Text: "tilld links no test double, no part of the virtual board, no test framework, no profiler endpoint and no recorder",
 		Linked: func(root, dep string) bool {
 			if root != "cmd/tilld" {
 				return false
@@ -152,7 +152,7 @@ var Laws = []Law{
 			if own(dep) {
 				last := dep[strings.LastIndex(dep, "/")+1:]
 				return strings.HasSuffix(last, "test") || strings.HasSuffix(last, "sim") || under(rel(dep), "internal/peer") ||
-					under(rel(dep), "internal/archtest") || last == "record"
+					under(rel(dep), "internal/board") || under(rel(dep), "internal/archtest") || last == "record"
 			}
 			return slices.Contains([]string{"testing", "net/http/httptest", "net/http/pprof"}, dep) ||
 				under(dep, "github.com/google/go-cmp") || under(dep, "github.com/rogpeppe/go-internal")

@@ -132,6 +132,7 @@ func TestEachBreachIsNoticed(t *testing.T) {
 		{"daemon", "./cmd/tilld", "testing"},
 		{"daemon", "./cmd/tilld", "net/http/pprof"},
 		{"daemon", "./cmd/tilld", "./internal/peer"},
+		{"daemon", "./cmd/tilld", "./internal/board/device"},
 		{"daemon", "./cmd/tilld", "./drivers/v4l2/record"},
 	} {
 		found := Breaches(with(lawful(), made(c.from, c.to)))
