@@ -92,3 +92,10 @@ func (p *plugged) out() hands.Answer {
 	}
 	return hands.Answer{At: at}
 }
+
+// isIn reports whether the plug is in.
+func (p *plugged) isIn() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.plug != nil
+}
