@@ -48,7 +48,7 @@ func TestVectors(t *testing.T) {
 
 func TestEncoders(t *testing.T) {
 	got := map[string][]byte{
-		"gm65/trigger": Append(nil, Write, ZoneTrigger, 1),
+		"gm65/trigger":       Append(nil, Write, ZoneTrigger, 1),
 		"gm65/read-baud":     Append(nil, Read, ZoneBaud, 2),
 		"gm65/save-to-flash": AppendSave(nil),
 	}

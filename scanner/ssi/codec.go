@@ -17,8 +17,11 @@ const (
 	// TailWithin is how long after a dropped packet bytes are not trusted to begin with one.
 	TailWithin = time.Second
 	// JoinWithin is the longest pause between the packets of a message: a decoder waits 2 s
-	// for an acknowledgement before it repeats a packet.
-	JoinWithin = 3 * time.Second
+	// for an acknowledgement before it repeats a packet, and repeats it twice.
+	JoinWithin = 5 * time.Second
+	// GivenUpAfter is how long after a packet a decoder may have given its message up and begun
+	// another, if something was lost in between.
+	GivenUpAfter = time.Second
 	// ResentWithin is how long after a packet its retransmissions may come: twice the longest
 	// time-out a decoder can be set to for an answer.
 	ResentWithin = 20 * time.Second
@@ -64,7 +67,7 @@ type Codec struct {
 	seed     maphash.Seed
 	accepted uint64    // of the last packet that was accepted
 	at       time.Time // when; zero: none
-	damaged  bool      // something was lost since
+	damages  int       // how often something was lost since
 	flushed  bool      // Reset was called, the time is not known yet
 	staleTo  time.Time // until when a retransmission may be of what was sent before Reset
 	harmed   bool      // something was lost since Reset
@@ -136,7 +139,7 @@ func (d *Codec) Reset() {
 		d.outdate(d.last)
 	}
 	d.join.abandon(d.last)
-	d.damaged, d.harmed = false, false
+	d.damages, d.harmed = 0, false
 	if d.talk.live {
 		d.flushed = true
 		d.talk.flush = true
@@ -165,13 +168,17 @@ func (d *Codec) parse(now time.Time, emit func(scanner.Result)) {
 	for at < len(d.buf) {
 		rest := d.buf[at:]
 		if d.lost {
-			n := d.again(rest)
-			if n == 0 {
+			n := d.bad
+			if !d.again(rest) {
 				break
 			}
-			// The decoder sent the bad packet again.
+			at += n
+			if rest = rest[n:]; !intact(rest[:n]) {
+				d.refuse(rest, emit)
+				continue
+			}
 			d.lost, d.bad, d.told = false, 0, false
-			d.handle(rest[n/2:n], now, emit)
+			d.handle(rest[:n], now, emit)
 			at += n
 			continue
 		}
@@ -210,17 +217,17 @@ func (d *Codec) refuse(f []byte, emit func(scanner.Result)) {
 	emit(r)
 }
 
-// again is the length of a bad packet and of its retransmission together, if b consists of
-// them. Anything else that follows a bad packet is not trusted: its Length may be what is bad,
-// and then what follows is in truth the inside of it.
-func (d *Codec) again(b []byte) int {
+// again reports whether b begins with a bad packet and a retransmission of it, which may be
+// damaged too. Anything else that follows a bad packet is not trusted: its Length may be what
+// is bad, and then what follows is in truth the inside of it.
+func (d *Codec) again(b []byte) bool {
 	n := d.bad
 	if n == 0 || len(b) < 2*n {
-		return 0
+		return false
 	}
 	first, second := b[:n], b[n:2*n]
-	if frameLen(second) != n || !intact(second) {
-		return 0
+	if first[0] != second[0] || first[1] != second[1] || frameLen(second) != n {
+		return false
 	}
 	differ := 0
 	for i := range first {
@@ -228,10 +235,7 @@ func (d *Codec) again(b []byte) int {
 			differ++
 		}
 	}
-	if first[1] != second[1] || differ > 4+n/4 {
-		return 0
-	}
-	return 2 * n
+	return differ <= 4+n/4
 }
 
 // silence ends what is in buf, if the line was silent for long enough.
@@ -274,7 +278,7 @@ func (d *Codec) overflow(emit func(scanner.Result)) {
 }
 
 // hunt looks for packets that end exactly where the line fell silent. One that lies within
-// what may be another may be printed in it.
+// what may be another may be printed in it, and none is.
 func (d *Codec) hunt(now time.Time, emit func(scanner.Result)) bool {
 	reach := 0 // how far a packet with text in it that began earlier would go
 	for at := range d.buf {
@@ -283,7 +287,7 @@ func (d *Codec) hunt(now time.Time, emit func(scanner.Result)) bool {
 			continue
 		}
 		if at >= d.old && chain(rest) {
-			if at < reach {
+			if at+frameLen(rest) <= reach {
 				return false
 			}
 			for len(rest) > 0 {
@@ -313,7 +317,7 @@ func chain(b []byte) bool {
 }
 
 // harm notes that something may have been lost.
-func (d *Codec) harm() { d.damaged, d.harmed = true, true }
+func (d *Codec) harm() { d.damages, d.harmed = d.damages+1, true }
 
 func (d *Codec) drop(why scanner.DropReason, emit func(scanner.Result)) {
 	d.told = true

@@ -62,10 +62,10 @@ func (d *Codec) ack(r scanner.Result, emit func(scanner.Result)) {
 // decode takes a DECODE_DATA: a whole code, or a part of one.
 func (d *Codec) decode(p packet, now time.Time, emit func(scanner.Result)) {
 	j, more, none := &d.join, p.status&More != 0, scanner.Result{}
-	harmed := d.damaged
+	harms := d.damages
 	again := d.repeated(p, now)
 	switch {
-	case again && j.open && harmed:
+	case again && j.open && harms > 0:
 		// Either the last part once more, or the next one, with the same content.
 		d.giveUp(now, more, scanner.DropPartial, emit)
 		return
@@ -78,8 +78,8 @@ func (d *Codec) decode(p packet, now time.Time, emit func(scanner.Result)) {
 		}
 		d.ack(none, emit)
 		return
-	case j.open && (harmed && p.status&Retransmitted == 0 || j.numbered):
-		// Packets are missing: this one may be of another message.
+	case j.open && (j.numbered || harms > 0 && p.status&Retransmitted == 0 && (harms >= Tries || now.Sub(j.last) >= GivenUpAfter)):
+		// A packet may be missing for good, and this one be of another message.
 		d.giveUp(now, more, scanner.DropPartial, emit)
 		return
 	case !j.open && now.Before(j.skipTo):
@@ -129,11 +129,11 @@ func (d *Codec) giveUp(now time.Time, more bool, why scanner.DropReason, emit fu
 // the same bytes are of a new presentation whose first copy was lost.
 func (d *Codec) repeated(p packet, now time.Time) bool {
 	id := maphash.Bytes(d.seed, p.data) ^ uint64(p.op)<<8 ^ uint64(p.status&More)
-	if p.status&Retransmitted != 0 && id == d.accepted && !d.at.IsZero() && (!d.damaged || now.Sub(d.at) < ResentWithin) {
+	if p.status&Retransmitted != 0 && id == d.accepted && !d.at.IsZero() && (d.damages == 0 || now.Sub(d.at) < ResentWithin) {
 		d.at = now
 		return true
 	}
-	d.accepted, d.at, d.damaged = id, now, false
+	d.accepted, d.at, d.damages = id, now, 0
 	return false
 }
 

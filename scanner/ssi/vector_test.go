@@ -193,7 +193,7 @@ func TestMutatedStreams(t *testing.T) {
 		want := []out{{Text: h[headLen+1 : len(h)-sumLen], Symbology: "qr"}}
 		streams = append(streams, stream{h, want})
 	}
-	rounds := 200_000
+	rounds := 100_000
 	if testing.Short() {
 		rounds = 20_000
 	}
