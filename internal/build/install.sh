@@ -27,7 +27,8 @@ else
 	need "npm" command -v npm
 	need "chromium" command -v chromium            # the pages
 	need "qemu-user-static" command -v qemu-arm-static # the queue on arm
-	need "git" command -v git                      # the list of tracked files
+	need "swtpm" command -v swtpm                   # the TPM of the tests
+need "git" command -v git                      # the list of tracked files
 fi
 
 if [ ${#missing[@]} -eq 0 ]; then
