@@ -23,19 +23,21 @@ type ID struct {
 // String is the form that ParseID reads, with everything known:
 // "0c2e:0901 serial=TILLD0001 port=1-1.2 if=1". A device that is not USB is its place:
 // "port=platform/serial8250/tty/ttyS0".
-func (id ID) String() string { return id.text(true, true) }
+func (id ID) String() string { return id.text(true, true, id.usb()) }
 
 // Key names the device for good: by its serial number where that is unique, else by its
 // place. It is what a configuration holds. Two equal scanners without serial numbers are
 // told apart by their plugs; who swaps the plugs swaps them.
 func (id ID) Key(serialUnique bool) string {
 	bySerial := serialUnique && id.Serial != ""
-	return id.text(bySerial, !bySerial)
+	return id.text(bySerial, !bySerial, id.usb())
 }
 
-func (id ID) text(serial, port bool) string {
+func (id ID) usb() bool { return id.Vendor != 0 || id.Product != 0 }
+
+func (id ID) text(serial, port, iface bool) string {
 	var parts []string
-	if id.Vendor != 0 || id.Product != 0 {
+	if id.usb() {
 		parts = append(parts, fmt.Sprintf("%04x:%04x", id.Vendor, id.Product))
 	}
 	if serial && id.Serial != "" {
@@ -44,7 +46,7 @@ func (id ID) text(serial, port bool) string {
 	if port && id.Port != "" {
 		parts = append(parts, "port="+escape(id.Port))
 	}
-	if id.Vendor != 0 || id.Product != 0 {
+	if iface {
 		parts = append(parts, fmt.Sprintf("if=%d", id.Iface))
 	}
 	return strings.Join(parts, " ")
@@ -159,13 +161,7 @@ func (m Match) Is(id ID) bool {
 func (m Match) ID() ID { return m.id }
 
 // String is the description in the words of ParseMatch.
-func (m Match) String() string {
-	s := m.id.text(true, true)
-	if !m.iface {
-		s = strings.TrimSuffix(s, " if=0")
-	}
-	return s
-}
+func (m Match) String() string { return m.id.text(true, true, m.iface) }
 
 // Op is what happened to a node.
 type Op string
