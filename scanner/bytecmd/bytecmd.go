@@ -38,6 +38,7 @@ type Codec struct {
 	last  time.Time // of the last byte
 	asked time.Time // when a request was sent whose answer is due; zero: none
 	raw   []byte    // of the framed answer under way
+	mid   bool      // in the middle of a line: no answer begins here
 
 	start   bool // set-up waits
 	pending todo
@@ -138,6 +139,7 @@ func (d *Codec) Due() time.Time {
 // Restart begins afresh: a scanner that was left disabled is enabled.
 func (d *Codec) Restart() {
 	d.forget()
+	d.mid = false
 	d.line.Restart()
 	d.start, d.pending, d.off = true, todo{}, false
 	d.enable, d.quiet, d.asked = time.Time{}, time.Time{}, time.Time{}
@@ -164,6 +166,7 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 	d.silence(now)
 	for len(p) > 0 {
 		p = p[d.take(p, now):]
+		d.last = now
 	}
 	d.work(now)
 }
@@ -178,9 +181,12 @@ func (d *Codec) Tick(now time.Time, emit func(scanner.Result)) {
 }
 
 func (d *Codec) silence(now time.Time) {
-	if len(d.raw) > 0 && now.Sub(d.last) >= line.PartialAfter {
-		d.forget()
-		d.emit(scanner.Result{Drop: scanner.DropPartial})
+	if now.Sub(d.last) >= line.PartialAfter {
+		d.mid = false
+		if len(d.raw) > 0 {
+			d.forget()
+			d.emit(scanner.Result{Drop: scanner.DropPartial})
+		}
 	}
 	if !d.asked.IsZero() && now.Sub(d.asked) >= answerWithin {
 		d.asked = time.Time{}
@@ -189,15 +195,12 @@ func (d *Codec) silence(now time.Time) {
 
 // take decodes some of p and says how much.
 func (d *Codec) take(p []byte, now time.Time) int {
-	if len(d.raw) == 0 && (d.asked.IsZero() || d.line.Pending() || p[0] != soh) {
-		n := len(p)
-		if !d.asked.IsZero() {
-			n = d.lineOf(p)
-		}
+	if len(d.raw) == 0 && (d.mid || d.asked.IsZero() || p[0] != soh) {
+		n := untilEnd(p)
 		d.line.Feed(p[:n], now, d.pass)
+		d.mid = !isEnd(p[n-1])
 		return n
 	}
-	d.last = now
 	for i, c := range p {
 		d.raw = append(d.raw, c)
 		switch {
@@ -214,15 +217,17 @@ func (d *Codec) take(p []byte, now time.Time) int {
 	return len(p)
 }
 
-// lineOf is the length of p up to and with its first line end.
-func (d *Codec) lineOf(p []byte) int {
+// untilEnd is the length of p up to and with its first line end.
+func untilEnd(p []byte) int {
 	for i, c := range p {
-		if c == '\r' || c == '\n' || c == '\t' {
+		if isEnd(c) {
 			return i + 1
 		}
 	}
 	return len(p)
 }
+
+func isEnd(c byte) bool { return c == '\r' || c == '\n' || c == '\t' }
 
 // fromLine passes scans on. Where no identifier tells them apart, the first line after a
 // request is its answer, not a scan: some models answer without a frame.

@@ -34,6 +34,7 @@ type Codec struct {
 	setup []Setting
 	p     parser
 	raw   []byte // of the reply under way, for the case that it is none
+	mid   bool   // in the middle of a line: no reply begins here
 	last  time.Time
 
 	began time.Time // of the last set-up; zero: none
@@ -80,6 +81,7 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 	d.silence(now)
 	for len(p) > 0 {
 		p = p[d.take(p, now):]
+		d.last = now
 	}
 	d.work(now)
 }
@@ -98,14 +100,11 @@ func (d *Codec) Tick(now time.Time, emit func(scanner.Result)) {
 
 // take decodes some of p and says how much.
 func (d *Codec) take(p []byte, now time.Time) (n int) {
-	switch {
-	case len(d.raw) > 0:
-	case d.line.Pending() || !d.talk.Listening(now) || !d.p.begins(p[0]):
-		n = d.untilEnd(p, now)
-		d.line.Feed(p[:n], now, d.pass)
+	if len(d.raw) == 0 && (d.mid || !d.talk.Listening(now) || !d.p.begins(p[0])) {
+		n = untilEnd(p)
+		d.lines(p[:n], now)
 		return n
 	}
-	d.last = now
 	for n < len(p) {
 		c := p[n]
 		n++
@@ -122,28 +121,38 @@ func (d *Codec) take(p []byte, now time.Time) (n int) {
 	return n
 }
 
-// untilEnd is how much of p package line is to decode before the next reply may begin.
-func (d *Codec) untilEnd(p []byte, now time.Time) int {
-	if !d.talk.Listening(now) {
-		return len(p)
-	}
+// lines gives package line what is no reply.
+func (d *Codec) lines(p []byte, at time.Time) {
+	d.line.Feed(p, at, d.pass)
+	d.mid = !isEnd(p[len(p)-1])
+}
+
+// untilEnd is the length of p up to and with its first line end.
+func untilEnd(p []byte) int {
 	for i, c := range p {
-		if c == '\r' || c == '\n' {
+		if isEnd(c) {
 			return i + 1
 		}
 	}
 	return len(p)
 }
 
+func isEnd(c byte) bool { return c == '\r' || c == '\n' }
+
 // silence gives up on a reply that stopped. One that was surely a reply is no part of a scan:
 // the scan after it is whole.
 func (d *Codec) silence(now time.Time) {
-	if len(d.raw) == 0 || now.Sub(d.last) < line.PartialAfter {
+	if now.Sub(d.last) < line.PartialAfter {
+		return
+	}
+	d.mid = false
+	if len(d.raw) == 0 {
 		return
 	}
 	d.talk.broken()
 	if !d.p.sure() {
 		d.unread(d.last)
+		d.mid = false
 		return
 	}
 	d.forget()
@@ -152,7 +161,7 @@ func (d *Codec) silence(now time.Time) {
 
 // unread hands over to package line what turned out to be no reply.
 func (d *Codec) unread(at time.Time) {
-	d.line.Feed(d.raw, at, d.pass)
+	d.lines(d.raw, at)
 	d.forget()
 }
 
@@ -204,6 +213,7 @@ func (d *Codec) Reset() {
 // Restart begins the set-up.
 func (d *Codec) Restart() {
 	d.forget()
+	d.mid = false
 	d.line.Restart()
 	d.began = time.Time{}
 	d.talk.Start(d.setup)
