@@ -9,9 +9,11 @@ import (
 	"github.com/tilld/tilld/drivers/rsid"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/bytecmd"
+	"github.com/tilld/tilld/scanner/gm65"
 	"github.com/tilld/tilld/scanner/hidpos"
 	"github.com/tilld/tilld/scanner/line"
 	"github.com/tilld/tilld/scanner/menu"
+	"github.com/tilld/tilld/scanner/ssi"
 	"github.com/tilld/tilld/scanner/wedge"
 )
 
@@ -31,6 +33,8 @@ func decodeProfiles() []profileRow {
 		{"serial-plain", "serial line, ends on CR, LF or CRLF, no prefix", func() (scanner.Codec, error) {
 			return asCodec(line.New(line.Config{}))
 		}},
+		{"ssi", "Zebra SSI, packeted, ACK/NAK on", func() (scanner.Codec, error) { return asCodec(ssi.New(ssi.Config{})) }},
+		{"gm65", "GM65 command frames", func() (scanner.Codec, error) { return asCodec(gm65.New(gm65.Config{})) }},
 		{"honeywell", "Honeywell menu and trigger commands", func() (scanner.Codec, error) {
 			return asCodec(menu.New(menu.Config{Dialect: menu.Honeywell}))
 		}},

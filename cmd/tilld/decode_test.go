@@ -48,7 +48,7 @@ func TestDecodeVectors(t *testing.T) {
 	var in bytes.Buffer
 	var asked []wireVector
 	for _, v := range all.Vectors {
-		if _, err := profileNamed(v.Profile); v.Dir == "in" && err == nil {
+		if v.Dir == "in" {
 			asked = append(asked, v)
 			json.NewEncoder(&in).Encode(v.decodeLine)
 		}
@@ -84,7 +84,7 @@ func TestDecodeVectors(t *testing.T) {
 func TestDecodeKnowsEveryProfile(t *testing.T) {
 	for name := range readWireVectors(t).Profiles {
 		if _, err := profileNamed(name); err != nil {
-			t.Log(err)
+			t.Error(err)
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestDecodeNeverMakesAnotherScan(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	for _, v := range readWireVectors(t).Vectors {
 		data, err := hex.DecodeString(v.Hex)
-		if _, unknown := profileNamed(v.Profile); err != nil || v.Dir != "in" || unknown != nil {
+		if err != nil || v.Dir != "in" {
 			continue
 		}
 		if v.Profile == "serial-plain" {
