@@ -117,7 +117,7 @@ func open(c Config) (*File, error) {
 		}
 		return nil, errors.Join(&fs.PathError{Op: "open", Path: real, Err: err}, lock.Close())
 	}
-	f, err := newFile(os.NewFile(uintptr(fd), real), c.Path)
+	f, err := New(os.NewFile(uintptr(fd), real), c.Path)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -125,8 +125,8 @@ func open(c Config) (*File, error) {
 	return f, nil
 }
 
-// newFile takes over a file that is in non-blocking mode.
-func newFile(file *os.File, path string) (*File, error) {
+// New takes over a file that is in non-blocking mode.
+func New(file *os.File, path string) (*File, error) {
 	raw, err := file.SyscallConn()
 	if err == nil {
 		// A file that the poller does not know would block where nothing can end it.

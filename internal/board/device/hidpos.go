@@ -183,6 +183,13 @@ func (d *HIDPOS) Poll() (report []byte, ok bool) {
 	return report, true
 }
 
+// Queued is how many input reports wait for the host.
+func (d *HIDPOS) Queued() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.queue)
+}
+
 // Feature takes a feature report. It reports whether the scanner has changed into another
 // mode: it then unplugs itself and comes back with another descriptor.
 func (d *HIDPOS) Feature(report []byte) (changed bool) {
