@@ -72,10 +72,6 @@ func (c decodeCmd) Run(e *env) error {
 	if err != nil {
 		return fail("decode", name, err).withHint(`lines are "TIME < HEX"; anything else is taken as bytes that the device sent`)
 	}
-	codec, err := row.make()
-	if err != nil {
-		return fail("decode", name, err)
-	}
 	codes, err := e.codes("decode", "")
 	if err != nil {
 		return err
@@ -85,7 +81,9 @@ func (c decodeCmd) Run(e *env) error {
 		return fail("decode", name, err)
 	}
 	d := decoding{e: e, table: table, show: c.Show}
-	d.play(codec, lines)
+	if err := d.play(row, lines); err != nil {
+		return fail("decode", name, err)
+	}
 	return d.done(len(lines))
 }
 
@@ -138,9 +136,13 @@ type decodeEvent struct {
 	Told      map[string]any `json:"told,omitempty"`
 }
 
-func (d *decoding) play(codec scanner.Codec, lines []dump.Line) {
+func (d *decoding) play(row profileRow, lines []dump.Line) error {
+	codec, err := row.make()
+	if err != nil {
+		return err
+	}
 	d.start = time.Unix(1_000_000_000, 0)
-	p := player{codec: codec, now: d.start, emit: d.take}
+	p := player{make: row.make, codec: codec, now: d.start, emit: d.take}
 	if len(lines) > 0 {
 		d.start = d.start.Add(-lines[0].At)
 	}
@@ -158,6 +160,7 @@ func (d *decoding) play(codec scanner.Codec, lines []dump.Line) {
 		secret.Zero(l.Data)
 	}
 	p.until(p.now.Add(time.Second)) // the silence after the last byte
+	return nil
 }
 
 // take says what tilld would do.

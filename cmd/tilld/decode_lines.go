@@ -60,7 +60,7 @@ func (l decodeLine) answer() (map[string]any, error) {
 		return nil, err
 	}
 	a := collected{scans: []decodedScan{}, fields: map[string]any{}}
-	p := player{codec: codec, now: time.Unix(1_000_000_000, 0), emit: a.take}
+	p := player{make: row.make, codec: codec, now: time.Unix(1_000_000_000, 0), emit: a.take}
 	silence := strings.HasPrefix(l.Given, "silence-")
 	if !silence {
 		if err := p.given(l.Given); err != nil {

@@ -13,6 +13,7 @@ const maxSilence = time.Minute
 
 // player plays the bytes of a dump to the codec of a profile, in the dump's own time.
 type player struct {
+	make  func() (scanner.Codec, error) // another codec, after the plug was pulled
 	codec scanner.Codec
 	now   time.Time
 	emit  func(at time.Time, r scanner.Result)
@@ -70,9 +71,8 @@ func (p *player) gone() {
 	if p.codec.Pending() {
 		p.emit(p.now, scanner.Result{Drop: scanner.DropPartial})
 	}
-	p.codec.Reset()
-	if c, ok := p.codec.(scanner.Restarter); ok {
-		c.Restart()
+	if c, err := p.make(); err == nil { // as it did for the first
+		p.codec = c
 	}
 }
 

@@ -115,7 +115,7 @@ func presentations(t *testing.T, profile, given string, pieces [][]byte) (got []
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := player{codec: codec, now: time.Unix(1_000_000_000, 0), emit: func(_ time.Time, r scanner.Result) {
+	p := player{make: row.make, codec: codec, now: time.Unix(1_000_000_000, 0), emit: func(_ time.Time, r scanner.Result) {
 		if r.Drop == "" && len(r.Text) > 0 {
 			got = append(got, fmt.Sprint(r.Symbology, r.AIM, string(r.Text)))
 		}
@@ -175,5 +175,18 @@ func TestDecodeNeverMakesAnotherScan(t *testing.T) {
 			}
 			check(fmt.Sprintf("after noise %x", noise), noise, slices.Clone(data))
 		}
+	}
+}
+
+// TestDecodeDump plays the dump of the README.
+func TestDecodeDump(t *testing.T) {
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"decode", "--profile", "ssi", "testdata/ssi.dump"}, strings.NewReader(""), &out, &errs)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code != exitNotDone || out.Len() == 0 || !strings.Contains(string(readme), out.String()) {
+		t.Errorf("exit %d; not as the README shows it:\n%s%s", code, out.String(), errs.String())
 	}
 }
