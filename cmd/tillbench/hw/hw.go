@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tilld/tilld/drivers/uevent"
 	"github.com/tilld/tilld/internal/board/hands"
 )
 
@@ -25,6 +26,8 @@ type Bench struct {
 	Virtual bool
 	Dir     string // on a disk, for state
 	Tilld   string
+	Tree    uevent.Config // how devices are found; the zero value is this machine
+	Few     bool          // put each rule to the test a few times
 
 	name string // of the board, in lines for people
 	json bool   // lines for programs
@@ -44,6 +47,9 @@ type Check struct {
 func Checks() []Check {
 	return []Check{
 		{"present", false, presentCheck},
+		{"scanners", false, scannersCheck},
+		{"ports", false, replugCheck},
+		{"swap", false, swapCheck},
 		{"sale", false, saleCheck},
 		{"clock", true, clockCheck},
 		{"watchdog", true, watchdogCheck},
@@ -136,6 +142,18 @@ func (b *Bench) reach(ctx context.Context, file string, stdin io.Reader) error {
 	a, err := b.Hands.Do(ctx, hands.Order{Do: hands.List})
 	b.Devices = a.Devices
 	return err
+}
+
+// moreHands are a pair that carries out orders beside the others, where there is one.
+func (b *Bench) moreHands(ctx context.Context) (h hands.Hands, release func(), err error) {
+	if !b.Virtual {
+		return b.Hands, func() {}, nil
+	}
+	c, err := hands.Dial(ctx, os.Getenv(hands.Env))
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, func() { c.Close() }, nil
 }
 
 // Do gives an order.
