@@ -22,7 +22,7 @@ func clockCheck(ctx context.Context, b *Bench) error {
 	if _, err := b.Do(ctx, hands.Order{Do: hands.Clock, When: today}); err != nil {
 		return err
 	}
-	scanners, err := b.sellingScanners(ctx)
+	scanners, err := b.sellingScanners(ctx, "uart")
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,6 +160,54 @@ func (t *Till) Open(ctx context.Context) error {
 	return t.Watch.AwaitStream(ctx, 1)
 }
 
+// AwaitScanner waits until tilld has a scanner open, and says why not where it does not come.
+func (t *Till) AwaitScanner(ctx context.Context, name string) error {
+	why := "tilld does not know it"
+	err := Await(ctx, 20*time.Second, "scanner "+name+" open", func() bool {
+		var list []struct {
+			Name, Why string
+			Open      bool
+		}
+		if err := t.ask(ctx, "/v1/devices", &list); err != nil {
+			why = err.Error()
+			return false
+		}
+		for _, d := range list {
+			if d.Name == name {
+				why = d.Why
+				return d.Open
+			}
+		}
+		return false
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, why)
+	}
+	return nil
+}
+
+// ask asks the running tilld, as its command line does.
+func (t *Till) ask(ctx context.Context, path string, out any) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", t.path("s"))
+		}}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tilld"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask for %s: %s", path, resp.Status)
+	}
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
 // Shut has tilld stopped.
 func (t *Till) Shut(ctx context.Context) error {
 	_, err := t.bench.Do(ctx, hands.Order{Do: hands.Stop})
@@ -172,7 +223,16 @@ func (t *Till) Close() error { return t.World.Close() }
 type Sold struct {
 	Answer posclient.Answer
 	Took   time.Duration // from the code to the answer
+	Shown  int           // how often the code was shown: a scanner may drop what came too slowly
 }
+
+// A customer whose code was not read shows it again.
+const (
+	patience  = 12 * time.Second
+	mostShown = 3
+)
+
+var errUnread = errors.New("the code was not read")
 
 // Sell makes one sale: the point of sale asks, the till is armed, and show presents a fresh
 // code of the wallet.
@@ -205,12 +265,22 @@ func (t *Till) Sell(ctx context.Context, wallet string, show func(code string) e
 		}
 	}
 	begun := time.Now()
-	if err := show(t.World.NewCode(wallet)); err != nil {
-		cancel()
-		<-done
-		return s, err
+	code := t.World.NewCode(wallet)
+	for err = errUnread; errors.Is(err, errUnread) && s.Shown < mostShown; {
+		s.Shown++
+		if err := show(code); err != nil {
+			cancel()
+			<-done
+			return s, err
+		}
+		select {
+		case err = <-done:
+		case <-time.After(patience):
+		}
 	}
-	err = <-done
+	if errors.Is(err, errUnread) {
+		err = <-done
+	}
 	s.Took = time.Since(begun)
 	if err == nil && s.Answer.Result != "Success" {
 		err = s.refusal()

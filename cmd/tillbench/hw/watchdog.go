@@ -11,7 +11,7 @@ import (
 // watchdogCheck lets a till run for longer than the watchdog waits, then freezes it. The board
 // resets: who watches it from outside says so.
 func watchdogCheck(ctx context.Context, b *Bench) error {
-	scanners, err := b.sellingScanners(ctx)
+	scanners, err := b.sellingScanners(ctx, "uart")
 	if err != nil {
 		return err
 	}
