@@ -46,7 +46,7 @@ func clockCheck(ctx context.Context, b *Bench) error {
 	if err != nil {
 		return err
 	}
-	sold, err := t.Sell(ctx, wallettest.Wallets()[0], show)
+	sold, err := t.sell(ctx, wallettest.Wallets()[0], show)
 	v.Found = "says that the time is not trusted, refuses a sale (" + sold.Answer.ErrorCondition + ")"
 	v.OK = booted.Year() < 2000 && err != nil && sold.Answer.Result == "Failure"
 	if !v.OK {

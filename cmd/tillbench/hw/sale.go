@@ -93,7 +93,7 @@ func ledgerVerdict(ledger []wallettest.Entry, paid map[string]bool) hands.Verdic
 	}
 	v.Done = len(held)
 	v.Found = fmt.Sprintf("%d charged once each", v.Done)
-	v.OK = v.Done == v.Of
+	v.OK = v.Done == v.Of && v.Of > 0
 	return v
 }
 

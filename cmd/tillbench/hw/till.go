@@ -230,13 +230,28 @@ type Sold struct {
 const (
 	patience  = 12 * time.Second
 	mostShown = 3
+	mostAsked = 20
 )
 
 var errUnread = errors.New("the code was not read")
 
 // Sell makes one sale: the point of sale asks, the till is armed, and show presents a fresh
-// code of the wallet.
+// code of the wallet. A till that reaches no wallet yet is asked again, as a cashier would: a
+// slow board takes a while after its start.
 func (t *Till) Sell(ctx context.Context, wallet string, show func(code string) error) (s Sold, err error) {
+	for range mostAsked {
+		s, err = t.sell(ctx, wallet, show)
+		if s.Answer.ErrorCondition != "UnreachableHost" {
+			break
+		}
+		if err := wait(ctx, time.Second); err != nil {
+			return s, err
+		}
+	}
+	return s, err
+}
+
+func (t *Till) sell(ctx context.Context, wallet string, show func(code string) error) (s Sold, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
 	t.sold++
