@@ -451,3 +451,41 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 	})
 }
+
+func TestNoAllocation(t *testing.T) {
+	c, err := New(XOR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := append(frame(XOR, 0, 0x12, 0x0C), frame(XOR, 2, make([]byte, 200)...)...)
+	n := 0
+	emit := func(r scanner.Result) {
+		if r.Event != nil {
+			n++
+		}
+	}
+	if a := testing.AllocsPerRun(100, func() { c.Feed(in, epoch, emit) }); a != 0 || n == 0 {
+		t.Errorf("%v allocations, %d messages", a, n)
+	}
+}
+
+// TestGarbageWithoutEnd costs no memory.
+func TestGarbageWithoutEnd(t *testing.T) {
+	for _, d := range []Dialect{XOR, Sum} {
+		for _, junk := range []string{"\xEF", "\xEF\xAA", "\xEF\xAA\x00\xFF\xFF", "\xEF\xAA\x00\x3F\xFF", "x"} {
+			b := newBench(t, d)
+			before := cap(b.c.buf)
+			p := []byte(strings.Repeat(junk, 4096/len(junk)))
+			for range 256 {
+				b.c.Feed(p, epoch, func(r scanner.Result) {
+					if r.Event != nil {
+						t.Fatalf("%x is a message", junk)
+					}
+				})
+			}
+			if cap(b.c.buf) != before {
+				t.Errorf("%x: the buffer grew to %d", junk, cap(b.c.buf))
+			}
+		}
+	}
+}

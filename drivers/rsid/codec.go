@@ -86,7 +86,7 @@ func (c *Codec) finish(emit func(scanner.Result)) {
 	}
 	body := head + c.size()
 	c.pkt = Packet{Msg(c.buf[3]), c.buf[4:20], c.buf[head:body], c.buf[body:end]}
-	if _, _, ok := c.pkt.FA(); c.pkt.msg.isFA() && !ok && !c.pkt.Encrypted() {
+	if _, _, ok := c.pkt.fa(); c.pkt.msg.isFA() && !ok && !c.pkt.Encrypted() {
 		c.drop(scanner.DropMalformed, emit)
 	} else {
 		emit(scanner.Result{Event: &c.pkt})

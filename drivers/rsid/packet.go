@@ -30,18 +30,23 @@ func (p *Packet) Sequence() uint32 { return binary.LittleEndian.Uint32(p.payload
 
 // FA is the body of a message with a capital letter: user id and status, 0 = success.
 func (p *Packet) FA() (user string, status byte, ok bool) {
+	id, status, ok := p.fa()
+	return string(id), status, ok
+}
+
+func (p *Packet) fa() (id []byte, status byte, ok bool) {
 	b := p.payload[sequenceLen:]
 	if p.Encrypted() || !p.msg.isFA() || len(b) < userRoom+1 || b[userRoom] < '0' || b[userRoom] > 0x7F {
-		return "", 0, false
+		return nil, 0, false
 	}
-	id := b[:userRoom]
+	id = b[:userRoom]
 	if i := bytes.IndexByte(id, 0); i >= 0 {
 		id = id[:i]
 	}
 	if !utf8.Valid(id) {
-		return "", 0, false
+		return nil, 0, false
 	}
-	return string(id), b[userRoom] - '0', true
+	return id, b[userRoom] - '0', true
 }
 
 // Body is what follows the sequence number, with its padding. It may be body data: wipe what

@@ -318,3 +318,35 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 	})
 }
+
+func TestNoAllocation(t *testing.T) {
+	c, n := New(), 0
+	in := append(fa(Result, "tilld", 0), packet('e', 1, make([]byte, 200))...)
+	emit := func(r scanner.Result) {
+		if r.Event != nil {
+			n++
+		}
+	}
+	if a := testing.AllocsPerRun(100, func() { c.Feed(in, epoch, emit) }); a != 0 || n == 0 {
+		t.Errorf("%v allocations, %d packets", a, n)
+	}
+}
+
+// TestGarbageWithoutEnd costs no memory.
+func TestGarbageWithoutEnd(t *testing.T) {
+	for _, junk := range []string{"@", "@F", "@F\x03R", "@F\x03" + strings.Repeat("A", 17) + "\xFF\x1F", "x"} {
+		c := New()
+		before := cap(c.buf)
+		p := []byte(strings.Repeat(junk, 4096/len(junk)))
+		for range 256 {
+			c.Feed(p, epoch, func(r scanner.Result) {
+				if r.Event != nil {
+					t.Fatalf("%x is a packet", junk)
+				}
+			})
+		}
+		if cap(c.buf) != before {
+			t.Errorf("%x: the buffer grew to %d", junk, cap(c.buf))
+		}
+	}
+}

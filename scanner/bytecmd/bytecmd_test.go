@@ -131,7 +131,11 @@ func TestSettings(t *testing.T) {
 		{Opticon, "BCC", "\x1b[BCC\r"},
 		{Opticon, "S0", "\x1bS0\r"},
 		{Opticon, "Z2", ""}, // saves to flash
-		{Opticon, "ABCD", ""},
+		{Opticon, "M41B", "\x1bM41B\r"},
+		{Opticon, "]ABCD", "\x1b]ABCD\r"},
+		{Opticon, "[BCM", "\x1b[BCM\r"},
+		{Opticon, "S0Z2", ""},
+		{Opticon, "S0\rZ", ""},
 		{Opticon, "a", ""},
 		{Opticon, "", ""},
 		{Datalogic, "E", ""},

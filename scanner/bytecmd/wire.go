@@ -6,12 +6,13 @@
 // No command is acknowledged, so a scanner that does not listen is not noticed by this package.
 //
 // Sources: the appendices "Host Commands" of Datalogic Magellan 800i and 9300i and PowerScan
-// 9600; Opticon NLV-5201; CipherLab 1663 and 1664 ("Host Serial Commands").
+// 9600; Opticon NLV-4001 and NLV-5201 ("Universal Command"); CipherLab 1663 and 1664 ("Host Serial Commands").
 package bytecmd
 
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Dialect is a maker's commands.
@@ -40,8 +41,7 @@ const (
 	Status    Command = "status"
 )
 
-// Append appends a command to dst and reports whether the dialect has it. Opticon's letters
-// other than the trigger's are unconfirmed.
+// Append appends a command to dst and reports whether the dialect has it.
 func Append(dst []byte, d Dialect, c Command) (out []byte, ok bool) {
 	wire := ""
 	switch d {
@@ -108,29 +108,33 @@ func cipherLab(c Command) string {
 	return ""
 }
 
+// maxSetting is the longest setting in bytes.
+const maxSetting = 16
+
 // AppendSetting appends a volatile setting to dst: CipherLab's six digits, or Opticon's
-// identifier of one to three capital letters and digits. What writes flash is refused.
+// identifiers as its manual prints them ("S0", "BCC", "M41B", "]ABCD"; one of three characters
+// gets its bracket). What writes flash is refused.
 func AppendSetting(dst []byte, d Dialect, setting string) ([]byte, error) {
-	fail := func(why string) ([]byte, error) { return dst, fmt.Errorf("setting %.10q: %s", setting, why) }
-	const save, opticonSave = "109999", "Z2"
+	const wears = "it writes flash, which wears when that is done at each start"
+	fail := func(why string) ([]byte, error) { return dst, fmt.Errorf("setting %.16q: %s", setting, why) }
 	switch d {
 	case CipherLab:
-		if len(setting) != 6 || !only(setting, false) {
+		switch {
+		case len(setting) != 6 || !only(setting, "0123456789"):
 			return fail("want six digits")
-		}
-		if setting == save {
-			return fail("it writes flash, which wears when that is done at each start")
+		case setting == "109999":
+			return fail(wears)
 		}
 		return append(append(append(dst, "#@"...), setting...), '\r'), nil
 	case Opticon:
-		if len(setting) < 1 || len(setting) > 3 || !only(setting, true) {
-			return fail("want one to three capital letters or digits")
-		}
-		if setting == opticonSave {
-			return fail("it writes flash, which wears when that is done at each start")
+		switch {
+		case setting == "" || len(setting) > maxSetting || !only(setting, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789[]"):
+			return fail("want capital letters and digits")
+		case strings.Contains(setting, "Z2"):
+			return fail(wears)
 		}
 		dst = append(dst, 0x1B)
-		if len(setting) == 3 {
+		if len(setting) == 3 && !strings.ContainsAny(setting, "[]") {
 			dst = append(dst, '[')
 		}
 		return append(append(dst, setting...), '\r'), nil
@@ -140,12 +144,4 @@ func AppendSetting(dst []byte, d Dialect, setting string) ([]byte, error) {
 	return dst, errors.New("unknown dialect")
 }
 
-// only reports whether s holds nothing but digits, and capital letters where they may be.
-func only(s string, letters bool) bool {
-	for i := range len(s) {
-		if c := s[i]; !(c >= '0' && c <= '9' || letters && c >= 'A' && c <= 'Z') {
-			return false
-		}
-	}
-	return true
-}
+func only(s, characters string) bool { return strings.Trim(s, characters) == "" }

@@ -135,28 +135,31 @@ func scan(s string) out {
 // present is what the scanner sends when it is shown a code.
 func present(t testing.TB, m *device.Menu, symbology, text string) string {
 	t.Helper()
-	r, w := newPipe()
+	p := &pipe{make(chan struct{}), make(chan struct{}), make(chan string, 1)}
 	done := make(chan error, 1)
-	go func() { done <- m.Serve(t.Context(), w) }()
-	for m.Scan(symbology, text) != nil {
+	go func() { done <- m.Serve(t.Context(), p) }()
+	<-p.reads
+	if err := m.Scan(symbology, text); err != nil {
+		t.Fatal(err)
 	}
-	s := <-r
-	close(w.in)
+	s := <-p.out
+	close(p.end)
 	<-done
 	return s
 }
 
+// pipe is a wire that takes one scan.
 type pipe struct {
-	in  chan struct{}
-	out chan string
+	reads, end chan struct{}
+	out        chan string
 }
 
-func newPipe() (<-chan string, *pipe) {
-	p := &pipe{make(chan struct{}), make(chan string, 1)}
-	return p.out, p
+func (p *pipe) Read([]byte) (int, error) {
+	close(p.reads)
+	<-p.end
+	return 0, errors.New("end")
 }
 
-func (p *pipe) Read([]byte) (int, error)    { <-p.in; return 0, errors.New("end") }
 func (p *pipe) Write(b []byte) (int, error) { p.out <- string(b); return len(b), nil }
 
 func models() map[Dialect]func() *device.Menu {
