@@ -2,8 +2,6 @@ package terminal
 
 import (
 	"crypto"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,8 +13,8 @@ import (
 	"github.com/tilld/tilld/internal/secret"
 )
 
-// KeyStore holds the terminal's keys. Files stand behind it today; a TPM or a secure
-// element implements the same two methods and says that its keys cannot be taken out.
+// KeyStore holds the terminal's keys: a FileStore, or a Store behind which a TPM or a secure
+// element stands and whose keys cannot be taken out.
 type KeyStore interface {
 	// Derive makes 32 bytes that depend on the terminal's root key and the label alone.
 	// The root key itself is never given away. The caller wipes the result.
@@ -94,10 +92,7 @@ func (s *FileStore) Made() bool { return s.made }
 
 // Derive implements KeyStore with HKDF-SHA256.
 func (s *FileStore) Derive(label string) ([]byte, error) {
-	if label == "" {
-		return nil, errors.New("derive a record key: empty label")
-	}
-	return hkdf.Key(sha256.New, s.root.Reveal(), nil, "tilld record key 1 "+label, rootLen)
+	return deriveFrom(s.root, label)
 }
 
 func (s *FileStore) named() map[string]SigningKey {

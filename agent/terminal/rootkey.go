@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/tilld/tilld/internal/secret"
 )
@@ -70,46 +69,26 @@ func parseRootKey(data []byte) (*secret.Bytes, error) {
 	return key, nil
 }
 
-// makeRootKey writes a new random key durably. A half-written file never carries the
-// name: a power cut in between leaves none, and the next start makes another.
-func makeRootKey(file string) (*secret.Bytes, error) {
-	fail := func(err error) (*secret.Bytes, error) {
-		return nil, &KeyError{Op: "make record keys", File: file, Err: cause(err),
-			Hint: "the folder must exist and be writable on the first start; or copy a keys file there"}
-	}
-	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fail(err)
-	}
+func randomKey() *secret.Bytes {
 	key := secret.New(make([]byte, rootLen))
 	rand.Read(key.Reveal()) // never fails: crypto/rand ends the program instead
+	return key
+}
+
+// makeRootKey writes a new random key durably. A power cut in between leaves none, and the
+// next start makes another.
+func makeRootKey(file string) (*secret.Bytes, error) {
+	key := randomKey()
 	text := append([]byte(rootHead), hex.AppendEncode(nil, key.Reveal())...)
 	text = append(text, "\"\n"...)
 	defer secret.Zero(text)
-	tmp, err := os.CreateTemp(dir, ".keys-*") // mode 0600
-	if err != nil {
-		return fail(err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(text)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	err := WriteKeyFile("make record keys", file, text)
 	if err == nil {
-		// Link does not replace: two first starts at once end with one key.
-		err = os.Link(tmp.Name(), file)
+		return key, nil
 	}
+	key.Wipe()
 	if errors.Is(err, os.ErrExist) {
-		key.Wipe()
 		return ReadRootKey(file)
 	}
-	if err != nil {
-		return fail(err)
-	}
-	if d, err := os.Open(dir); err == nil {
-		err = d.Sync()
-		d.Close()
-		if err != nil {
-			return fail(err)
-		}
-	}
-	return key, nil
+	return nil, err
 }
