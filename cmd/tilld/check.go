@@ -85,6 +85,7 @@ func (e *env) examine() (*config.Config, config.Problems, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	problems = append(problems, e.checkKeys(cfg)...)
 	problems = append(problems, e.checkState(cfg)...)
 	problems.Sort()
 	return cfg, problems, nil

@@ -36,7 +36,7 @@ type daemon struct {
 	log    *slog.Logger
 	health *health.Board
 	clock  *terminal.Clock
-	keys   *terminal.FileStore
+	keys   openedKeys
 	queue  *queue.Queue
 	found  queue.Recovery
 	tree   *uevent.Tree
@@ -123,10 +123,13 @@ func rootCause(err error) error {
 // openJournal gets the keys, the clock and the queue.
 func (d *daemon) openJournal(ctx context.Context) (err error) {
 	cfg := d.cfg
-	if d.keys, err = terminal.OpenFileStore(cfg.Terminal.Keys, cfg.State, signersOf(cfg)); err != nil {
+	if d.keys, err = openKeys(ctx, cfg, true); err != nil {
 		return fail("start", "", err)
 	}
-	if d.keys.Made() {
+	switch {
+	case d.keys.Made() && !d.keys.extractable:
+		d.log.Info("made a record key: it is lost with the device that holds it", "store", d.keys.about)
+	case d.keys.Made():
 		d.log.Info("made a record key: keep a copy of it off this terminal", "file", cfg.Terminal.Keys)
 	}
 	board := cfg.Terminal.BoardSerial
@@ -339,6 +342,9 @@ func (d *daemon) close(ctx context.Context) {
 		if l != nil {
 			l.Close() // closed already by whoever served it
 		}
+	}
+	if d.keys.close != nil {
+		defer d.keys.close()
 	}
 	if d.queue == nil {
 		return

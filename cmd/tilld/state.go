@@ -13,11 +13,18 @@ import (
 
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/sale"
-	"github.com/tilld/tilld/agent/terminal"
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 	"github.com/tilld/tilld/cmd/tilld/internal/control"
 	"github.com/tilld/tilld/internal/disk"
 )
+
+// keysHint says where the key of a journal should be.
+func keysHint(cfg *config.Config) string {
+	if cfg.Terminal.KeyStore == "atecc608" {
+		return "put back the secure element that this directory was made with, or name another state directory"
+	}
+	return "put back the keys file that this directory was made with: " + cfg.Terminal.Keys
+}
 
 // journalError says in words what keeps a journal from being used, and what to do.
 func journalError(cfg *config.Config, err error) *failure {
@@ -28,7 +35,7 @@ func journalError(cfg *config.Config, err error) *failure {
 	}{
 		{queue.ErrLocked, "stop the other one first; two tills never share a directory"},
 		{queue.ErrNewer, "start the newer version again, or give this one a state directory of its own"},
-		{queue.ErrKey, "put back the keys file that this directory was made with: " + cfg.Terminal.Keys},
+		{queue.ErrKey, keysHint(cfg)},
 		{queue.ErrEnvironment, "test and live never mix: name another state directory"},
 		{queue.ErrSpace, "free space on its partition and start again; nothing is lost"},
 		{queue.ErrDefect, "use a build made with \"make build\""},
@@ -120,15 +127,11 @@ func dutiesAtRest(ctx context.Context, cfg *config.Config) ([]control.Duty, erro
 	if _, err := os.Stat(filepath.Join(root, "witness")); err != nil {
 		return nil, nil // no journal yet
 	}
-	key, err := terminal.ReadRootKey(cfg.Terminal.Keys)
+	keys, err := openKeys(ctx, cfg, false)
 	if err != nil {
 		return nil, nil // reported where it stands
 	}
-	key.Wipe()
-	keys, err := terminal.OpenFileStore(cfg.Terminal.Keys, cfg.State, nil)
-	if err != nil {
-		return nil, nil
-	}
+	defer keys.close()
 	lock, err := disk.Lock(filepath.Join(root, "lock"))
 	if errors.Is(err, disk.ErrLocked) {
 		return nil, journalError(cfg, queue.ErrLocked)

@@ -48,13 +48,11 @@ func (t *TPM) NewKey(kind Kind) (file KeyFile, err error) {
 	return file, err
 }
 
-// Key is a loaded signing key. It implements crypto.Signer and is safe for concurrent use.
+// Key is a signing key. It is loaded when it signs, in place of the one that signed before. It implements crypto.Signer and is safe for concurrent use.
 type Key struct {
 	t      *TPM
 	file   KeyFile
 	public crypto.PublicKey
-	handle tpm2.NamedHandle // guarded by t.mu
-	epoch  int              // of handle
 }
 
 var _ crypto.Signer = (*Key)(nil)
@@ -66,29 +64,14 @@ func (t *TPM) LoadKey(file KeyFile) (*Key, error) {
 		return nil, err
 	}
 	k := &Key{t: t, file: file, public: public}
-	return k, t.run("load a key into", k.ready)
-}
-
-// ready loads the key if the device was opened anew; t.mu is held.
-func (k *Key) ready(w wire) (err error) {
-	if k.epoch == k.t.epoch {
-		return nil
-	}
-	if k.handle, err = k.t.load(w, k.file.Public, k.file.Private); err == nil {
-		k.epoch = k.t.epoch
-	}
-	return err
-}
-
-// Close unloads the key; a signature loads it again.
-func (k *Key) Close() error {
-	return k.t.run("unload a key of", func(w wire) error {
-		if k.epoch == k.t.epoch {
-			flush(w, k.handle.Handle)
-		}
-		k.epoch = 0
-		return nil
+	err = t.run("load a key into", func(w wire) error {
+		_, err := t.use(w, k)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // Public implements crypto.Signer.
@@ -114,10 +97,11 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) (sig []by
 	}
 	scheme.Details = tpm2.NewTPMUSigScheme(scheme.Scheme, &tpm2.TPMSSchemeHash{HashAlg: hash})
 	err = k.t.run("sign with", func(w wire) error {
-		if err := k.ready(w); err != nil {
+		h, err := k.t.use(w, k)
+		if err != nil {
 			return err
 		}
-		rsp, err := tpm2.Sign{KeyHandle: k.t.auth(k.handle, inward), Digest: tpm2.TPM2BDigest{Buffer: digest}, InScheme: scheme,
+		rsp, err := tpm2.Sign{KeyHandle: k.t.auth(h, inward), Digest: tpm2.TPM2BDigest{Buffer: digest}, InScheme: scheme,
 			Validation: tpm2.TPMTTKHashCheck{Tag: tpm2.TPMSTHashCheck, Hierarchy: tpm2.TPMRHNull}}.Execute(w)
 		if err != nil {
 			return err

@@ -91,6 +91,7 @@ func (t *TPM) Unseal(s Sealed, approvals []Approval) (data []byte, err error) {
 		if err := t.pin(s.SRK); err != nil {
 			return err
 		}
+		t.unload(w) // an approval needs the room
 		h, err := t.load(w, s.Public, s.Private)
 		if err != nil {
 			return err

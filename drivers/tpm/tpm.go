@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 
 	"github.com/google/go-tpm/tpm2"
@@ -28,19 +29,29 @@ type TPM struct {
 	srk    tpm2.NamedHandle
 	srkPub *tpm2.TPMTPublic
 	pinned []byte // the SRK's name, once it was seen
-	epoch  int    // how often the device was opened: handles of before are void
+	loaded *Key   // the one signing key that is loaded, nil for none
+	held   tpm2.NamedHandle
 	closed bool
 }
 
 // ErrOther: another TPM answers than the one that was used before.
 var ErrOther = errors.New("this is another TPM, or its owner's seed was cleared")
 
-// Open opens a TPM by its node; empty is DefaultDevice.
+// Socket begins the name of a software TPM: "unix:/run/swtpm.sock". It keeps no secret from
+// anyone who can read its files.
+const Socket = "unix:"
+
+// Open opens a TPM by its node, or a software one behind a socket; empty is DefaultDevice.
 func Open(path string) (*TPM, error) {
 	if path == "" {
 		path = DefaultDevice
 	}
-	return open(path, func() (io.ReadWriteCloser, error) { return openNode(path) })
+	return open(path, func() (io.ReadWriteCloser, error) {
+		if sock, is := strings.CutPrefix(path, Socket); is {
+			return dialSocket(sock)
+		}
+		return openNode(path)
+	})
 }
 
 // Dial opens a TPM that is reached in another way, such as a software TPM behind a socket.
@@ -75,11 +86,12 @@ func (t *TPM) drop() {
 		return
 	}
 	if t.srk.Handle != 0 {
+		t.unload(wire{t.rw})
 		// Without a resource manager it would stay in the TPM.
 		_, _ = tpm2.FlushContext{FlushHandle: t.srk.Handle}.Execute(wire{t.rw})
 	}
 	t.rw.Close()
-	t.rw, t.srk = nil, tpm2.NamedHandle{}
+	t.rw, t.srk, t.loaded = nil, tpm2.NamedHandle{}, nil
 }
 
 // run opens the device if it is not open, and calls f with it. After a failure of the bus it
@@ -138,7 +150,7 @@ func (t *TPM) ready() error {
 	if err != nil {
 		return err
 	}
-	t.rw, t.epoch = rw, t.epoch+1
+	t.rw = rw
 	if err := t.makeSRK(wire{rw}); err != nil {
 		t.drop()
 		return fmt.Errorf("make the storage root key: %w", err)
@@ -214,6 +226,26 @@ func (t *TPM) salted(d direction) []tpm2.AuthOption {
 // auth is a handle with an empty password, proven in a salted session.
 func (t *TPM) auth(h tpm2.NamedHandle, d direction) tpm2.AuthHandle {
 	return tpm2.AuthHandle{Handle: h.Handle, Name: h.Name, Auth: tpm2.HMAC(tpm2.TPMAlgSHA256, 16, t.salted(d)...)}
+}
+
+// use loads a signing key. A TPM, and each program behind the kernel's resource manager, has
+// room for three objects: the SRK, one key, and one for whatever else is done.
+func (t *TPM) use(w wire, k *Key) (h tpm2.NamedHandle, err error) {
+	if t.loaded == k {
+		return t.held, nil
+	}
+	t.unload(w)
+	if t.held, err = t.load(w, k.file.Public, k.file.Private); err == nil {
+		t.loaded = k
+	}
+	return t.held, err
+}
+
+func (t *TPM) unload(w wire) {
+	if t.loaded != nil {
+		flush(w, t.held.Handle)
+		t.loaded = nil
+	}
 }
 
 func flush(w wire, h tpm2.TPMHandle) {

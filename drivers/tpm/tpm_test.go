@@ -295,19 +295,46 @@ func TestKeys(t *testing.T) {
 		if _, err := tpmtest.Start(t, "").Open(t).LoadKey(again); err == nil {
 			t.Error("another TPM loads the key")
 		}
-		if err := key.Close(); err != nil {
-			t.Error(err)
-		}
-		if _, err := key.Sign(nil, digest[:], crypto.SHA256); err != nil {
-			t.Errorf("after it was unloaded: %v", err)
-		}
-		if err := key.Close(); err != nil {
-			t.Error(err)
-		}
 	}
 	if _, err := x.NewKey("dsa"); err == nil {
 		t.Error("an unknown kind passes")
 	}
+}
+
+// More keys than a TPM has room for, and secrets in between.
+func TestManyKeys(t *testing.T) {
+	x := tpmtest.Start(t, "").Open(t)
+	sealed, err := x.Seal([]byte("root"), tpm.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []*tpm.Key
+	for range 5 {
+		file, err := x.NewKey(tpm.P256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := x.LoadKey(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	digest := sha256.Sum256(nil)
+	var wg sync.WaitGroup
+	for _, key := range keys {
+		wg.Go(func() {
+			for range 4 {
+				if _, err := key.Sign(nil, digest[:], crypto.SHA256); err != nil {
+					t.Error(err)
+				}
+				if _, err := x.Unseal(sealed, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // While the till runs, its TPM is exchanged for another one.

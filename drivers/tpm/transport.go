@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,24 @@ func openNode(path string) (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	return &node{fd}, nil
+}
+
+// dialSocket connects to a software TPM, with the time that a TPM may take.
+func dialSocket(path string) (io.ReadWriteCloser, error) {
+	c, err := net.DialTimeout("unix", path, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return &socket{c}, nil
+}
+
+type socket struct{ net.Conn }
+
+func (s *socket) Read(p []byte) (int, error) {
+	if err := s.SetReadDeadline(time.Now().Add(longest)); err != nil {
+		return 0, err
+	}
+	return s.Conn.Read(p)
 }
 
 func (n *node) Write(p []byte) (int, error) {

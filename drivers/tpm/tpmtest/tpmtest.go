@@ -69,6 +69,9 @@ func (s *Soft) Reboot(t testing.TB) {
 	s.boot(t)
 }
 
+// Device is the name under which tpm.Open finds it.
+func (s *Soft) Device() string { return tpm.Socket + s.sock }
+
 // Connect opens a connection to the TPM, for tpm.Dial.
 func (s *Soft) Connect() (io.ReadWriteCloser, error) {
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -33,6 +33,9 @@ func (c *Config) POIID() string { return c.Terminal.Model + "-" + c.Terminal.Ser
 type Terminal struct {
 	Model, Serial  string
 	Keys           string // the file of the record keys
+	KeyStore       string // "file", "tpm" or "atecc608": what holds the root key
+	TPM            TPMKeys
+	ATECC608       ATECCKeys
 	Language       string // "zh", "en", "ja"
 	Location       string
 	DeviceIP       string

@@ -110,7 +110,10 @@ func tryWrite(dir string) error {
 func (f *files) recordKeys() {
 	s := f.section("terminal")
 	file := f.c.Terminal.Keys
-	if file == "" {
+	if f.c.Terminal.KeyStore == "tpm" {
+		f.sealedKeys(s, file)
+	}
+	if file == "" || f.c.Terminal.KeyStore != "file" {
 		return
 	}
 	key, err := terminal.ReadRootKey(file)
@@ -234,10 +237,10 @@ func (f *files) contracts() {
 		s := list[i]
 		var own crypto.PublicKey
 		if c.KeyFile != "" {
-			key, err := terminal.ReadPrivateKey(c.KeyFile)
-			if err != nil {
+			var err error
+			if own, err = f.signingKey(s, c.KeyFile); err != nil {
 				f.fail(s, "key_file", err)
-			} else if own = key.Public(); !isRSA(own) {
+			} else if !isRSA(own) {
 				s.mistake("key_file", "make an RSA key of 2048 bits or more", "%s is not an RSA key; %s signs with RSA", c.KeyFile, c.Wallet)
 			}
 		}

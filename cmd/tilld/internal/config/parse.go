@@ -98,7 +98,7 @@ func (p *parser) terminal(r *reader) {
 	if t.Serial != "" && !serialForm.MatchString(t.Serial) {
 		s.mistake("serial", "9 to 50 letters and digits", "%q is not a serial number", clip(t.Serial))
 	}
-	t.Keys = p.path(s, "keys", true, `keys = "/etc/tilld/keys.toml"; "tilld run" makes it on the first start`)
+	p.keyStore(s)
 	if inside(t.Keys, p.c.State) {
 		s.mistake("keys", "keep it elsewhere: whoever copies the state directory must not get the key with it",
 			"lies inside the state directory")
