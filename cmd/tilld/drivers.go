@@ -12,6 +12,7 @@ import (
 	"github.com/tilld/tilld/drivers/uevent"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/bytecmd"
+	"github.com/tilld/tilld/scanner/gm65"
 	"github.com/tilld/tilld/scanner/hidpos"
 	"github.com/tilld/tilld/scanner/line"
 	"github.com/tilld/tilld/scanner/menu"
@@ -30,7 +31,7 @@ type driverRow struct {
 func scannerDrivers() []driverRow {
 	return []driverRow{
 		{config.ScannerDriver{Name: "serial", Keys: []string{"baud"}, Example: "/dev/serial/by-id/usb-...",
-			Protocols: []string{"line", "ssi", "gm65", "honeywell", "newland", "mindeo", "datalogic", "opticon", "cipherlab"}},
+			Protocols: []string{"line", "ssi", "gm65", "gm812", "honeywell", "newland", "mindeo", "datalogic", "opticon", "cipherlab"}},
 			"tty", func(c config.Scanner, _ scanner.Codec) uevent.Opener {
 				return func(ctx context.Context, path string) (drivers.Transport, error) {
 					return asTransport(serialport.Open(ctx, serialport.Config{Path: path, Baud: c.Baud}))
@@ -75,11 +76,11 @@ func scannerProtocols() []protocolRow {
 		{config.ScannerProtocol{Name: "line", Keys: framing()}, func(c config.Scanner) (scanner.Codec, error) {
 			return asCodec(line.New(lineOf(c)))
 		}},
-		{config.ScannerProtocol{Name: "ssi", Keys: []string{"aim", "trigger", "wake"}, Told: true},
+		{config.ScannerProtocol{Name: "ssi", Keys: []string{"aim", "trigger", "feedback", "wake"}, Told: true},
 			func(c config.Scanner) (scanner.Codec, error) {
 				return asCodec(ssi.New(ssi.Config{AIM: c.AIM, Triggered: c.Trigger, Wake: c.Wake}))
 			}},
-		{config.ScannerProtocol{Name: "hidpos", Keys: []string{"dialect", "settings", "trigger", "code_ids"}, Told: true,
+		{config.ScannerProtocol{Name: "hidpos", Keys: []string{"dialect", "settings", "trigger", "feedback", "code_ids"}, Told: true,
 			Dialects: []string{string(menu.Honeywell), string(menu.Newland), string(menu.Mindeo)}},
 			func(c config.Scanner) (scanner.Codec, error) {
 				return asCodec(hidpos.New(hidpos.Config{CodeIDs: line.CodeIDs(c.CodeIDs), Dialect: menu.Dialect(c.Dialect),
@@ -91,14 +92,24 @@ func scannerProtocols() []protocolRow {
 				return asCodec(wedge.New(wedge.Config{Layout: wedge.Layout(c.Layout), AIM: c.AIM, Tab: c.Terminator == "tab", Rollover: c.Rollover}))
 			}},
 	}
+	for _, m := range []gm65.Model{gm65.GM65, gm65.GM812} {
+		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(m), Keys: []string{"trigger"}, Baud: 9600, Told: true},
+			func(c config.Scanner) (scanner.Codec, error) {
+				var mode gm65.Mode // left as it is
+				if c.Trigger {
+					mode = gm65.ModeCommand
+				}
+				return asCodec(gm65.New(gm65.Config{Model: m, Mode: mode}))
+			}})
+	}
 	for _, d := range []menu.Dialect{menu.Honeywell, menu.Newland, menu.Mindeo} {
-		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(d), Keys: []string{"settings", "trigger"}},
+		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(d), Keys: []string{"settings", "trigger", "feedback"}},
 			func(c config.Scanner) (scanner.Codec, error) {
 				return asCodec(menu.New(menu.Config{Dialect: d, Triggered: c.Trigger, Settings: c.Settings}))
 			}})
 	}
 	for _, d := range []bytecmd.Dialect{bytecmd.Datalogic, bytecmd.Opticon, bytecmd.CipherLab} {
-		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(d), Keys: append(framing(), "settings", "trigger")},
+		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(d), Keys: append(framing(), "settings", "trigger", "feedback")},
 			func(c config.Scanner) (scanner.Codec, error) {
 				return asCodec(bytecmd.New(bytecmd.Config{Dialect: d, Line: lineOf(c), Triggered: c.Trigger, Settings: c.Settings}))
 			}})

@@ -53,7 +53,7 @@ func scannerHub(list []config.Scanner, tree *uevent.Tree, report func(drivers.St
 		if err != nil {
 			return nil, fail("start", "scanner "+c.Name, err)
 		}
-		r := scanner.Config{Name: c.Name, Codec: codec, Trigger: c.Trigger, Wake: tree.Wake(), Report: report}
+		r := scanner.Config{Name: c.Name, Codec: codec, Trigger: c.Trigger, Feedback: c.Feedback, Wake: tree.Wake(), Report: report}
 		if c.Device != "" {
 			r.Open = tree.Open(c.Match(), driver.subsystem, driver.open(c, codec))
 		} else {

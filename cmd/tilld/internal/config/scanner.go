@@ -26,6 +26,7 @@ type Scanner struct {
 	Dialect            string   // of the commands that are sent to it
 	Settings           []string // sent after each opening
 	Trigger            bool     // reads only while a payment is armed
+	Feedback           bool     // beeps for what came of a payment
 }
 
 // Match is Device, read. The section was checked.
@@ -130,6 +131,7 @@ func (p *parser) scanner(s *reader, t *taken) Scanner {
 	sc.Wake = k.takes("wake") && s.boolean("wake", false)
 	sc.Rollover = k.takes("rollover") && s.boolean("rollover", false)
 	sc.Trigger = k.takes("trigger") && s.boolean("trigger", false)
+	sc.Feedback = k.takes("feedback") && s.boolean("feedback", false)
 	p.wholeScanner(s, sc, protocol, before)
 	return sc
 }
