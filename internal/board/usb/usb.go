@@ -188,7 +188,9 @@ type session struct {
 	conn    io.ReadWriteCloser
 	dev     *served
 	pending []request
-	out     []byte // a reply being put together
+	last    uint32            // number of the newest request
+	early   map[uint32]uint32 // numbers of requests taken back before they came, and of the commands that did it
+	out     []byte            // a reply being put together
 }
 
 // Serve answers a host on conn until it hangs up or ctx ends, and closes conn. The device has
@@ -199,7 +201,7 @@ func (d *Device) Serve(ctx context.Context, conn io.ReadWriteCloser) error {
 
 // begin plugs the device in: its functions know of the plug when it returns.
 func (d *Device) begin(conn io.ReadWriteCloser) *session {
-	s := &session{conn: conn}
+	s := &session{conn: conn, early: map[uint32]uint32{}}
 	s.dev = d.serve(s.wake)
 	for _, f := range s.dev.all {
 		f.Plugged(true)
@@ -249,6 +251,11 @@ func (s *session) command(head []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.last = seq
+	if unlink, taken := s.early[seq]; taken {
+		delete(s.early, seq)
+		return s.reply(retUnlink, unlink, statusReset, nil, 0)
+	}
 	switch f := s.dev.byEndpoint[ep]; {
 	case ep == 0:
 		le := binary.LittleEndian
@@ -301,9 +308,16 @@ func (s *session) wake(ep uint8) {
 	}
 }
 
+// unlink takes a request back. Under load vhci_hcd sends the word for that before the request
+// itself. It then waits: the kernel would end the connection at an answer to a request that it
+// has taken back, and without an answer to either wait for ever.
 func (s *session) unlink(seq, victim uint32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if int32(victim-s.last) > 0 {
+		s.early[victim] = seq
+		return nil
+	}
 	status := 0
 	for i, r := range s.pending {
 		if r.seq == victim {

@@ -183,3 +183,32 @@ func (s *sink) Read(p []byte) (int, error) {
 }
 func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
 func (s *sink) Close() error                { return nil }
+
+func TestTakenBackBeforeItCame(t *testing.T) {
+	hid := NewHID([]byte{0})
+	h := newHost(t, &Device{Functions: []Function{hid}})
+	h.get(0x80, 6, 0, 1, 0, 0, 18, 0)
+	unlink, victim := h.seq+2, h.seq+1
+	b := make([]byte, headerSize)
+	be := binary.BigEndian
+	be.PutUint32(b, cmdUnlink)
+	be.PutUint32(b[4:], unlink)
+	be.PutUint32(b[20:], victim)
+	if _, err := h.conn.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if seq := h.submit(1, true, 64, nil, nil); seq != victim {
+		t.Fatalf("request %d", seq)
+	}
+	if kind, seq, status, _ := h.answer(false); kind != retUnlink || seq != unlink || status != statusReset {
+		t.Errorf("answer %d to %d, status %d", kind, seq, status)
+	}
+	h.seq++
+	sent := make(chan bool, 1)
+	go func() { sent <- hid.Report([]byte{2}) }()
+	seq := h.submit(1, true, 64, nil, nil)
+	if kind, got, _, data := h.answer(true); kind != retSubmit || got != seq || len(data) != 1 {
+		t.Errorf("answer %d to %d", kind, got)
+	}
+	<-sent
+}
