@@ -50,6 +50,8 @@ func Checks() []Check {
 		{"scanners", false, scannersCheck},
 		{"ports", false, replugCheck},
 		{"swap", false, swapCheck},
+		{"camera", false, cameraCheck},
+		{"camera-plug", true, cameraPlugCheck},
 		{"sale", false, saleCheck},
 		{"clock", true, clockCheck},
 		{"watchdog", true, watchdogCheck},

@@ -1,0 +1,393 @@
+package hw
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/drivers/sense"
+	"github.com/tilld/tilld/drivers/uevent"
+	"github.com/tilld/tilld/drivers/v4l2"
+	"github.com/tilld/tilld/internal/board/device"
+	"github.com/tilld/tilld/internal/board/hands"
+)
+
+// What a camera on the virtual board must reach, and any camera when its plug is pulled.
+const (
+	cameraFrames = 30
+	cameraRate   = 100 // frames a second, as fast as the emulated bus goes
+	cameraTries  = 5   // for the rate: another program may have the processor
+	cameraPulls  = 5
+	cameraMany   = 100
+)
+
+// cameraBench is one camera at work.
+type cameraBench struct {
+	*Bench
+	about hands.Device
+	tree  *uevent.Tree
+	match drivers.Match
+	cam   *v4l2.Device
+	modes []sense.Mode
+
+	buffers int // of the kernel; 0 is the driver's own number
+}
+
+// cameraCheck looks at every camera: its pictures, its controls, its plug.
+func cameraCheck(ctx context.Context, b *Bench) error { return b.cameras(ctx, (*cameraBench).all) }
+
+// cameraPlugCheck pulls the plug a hundred times.
+func cameraPlugCheck(ctx context.Context, b *Bench) error {
+	return b.cameras(ctx, func(c *cameraBench, ctx context.Context) {
+		c.rule("unplugged while streaming, often", func(v *hands.Verdict) error { return c.pulls(ctx, cameraMany, v) })
+	})
+}
+
+func (b *Bench) cameras(ctx context.Context, check func(*cameraBench, context.Context)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tree := uevent.NewTree(uevent.Config{})
+	go tree.Run(ctx) // it ends with ctx
+	for _, d := range b.Of("camera") {
+		m, err := drivers.ParseMatch(d.ID)
+		if err != nil {
+			return err
+		}
+		c := &cameraBench{Bench: b, about: d, tree: tree, match: m}
+		if err := c.plugIn(ctx); err != nil {
+			return err
+		}
+		if err := c.open(ctx); err != nil {
+			return err
+		}
+		check(c, ctx)
+		if err := errors.Join(c.cam.Close(), c.plugOut(ctx)); err != nil && !errors.Is(err, drivers.ErrGone) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cameraBench) all(ctx context.Context) {
+	// As many buffers as frames are looked at: whether one is lost is then not a matter of who
+	// has the processor.
+	if err := c.reopen(ctx, 32); err != nil {
+		c.rule("opened again", func(*hands.Verdict) error { return err })
+		return
+	}
+	for _, m := range c.modes {
+		c.rule(m.Pixel.String()+" "+fmt.Sprintf("%dx%d", m.Width, m.Height), func(v *hands.Verdict) error { return c.stream(ctx, m, v) })
+	}
+	if err := c.reopen(ctx, 0); err != nil {
+		c.rule("opened again", func(*hands.Verdict) error { return err })
+		return
+	}
+	c.rule("exposure and gain held", func(v *hands.Verdict) error { return c.hold(ctx, v) })
+	c.rule("one owner", func(v *hands.Verdict) error { return c.owner(ctx, v) })
+	if slices.Contains(c.about.Deeds, hands.Fault) {
+		c.rule("damaged frames are marked", func(v *hands.Verdict) error { return c.damage(ctx, v) })
+	}
+	pulls := cameraPulls
+	if c.Few || !c.Virtual {
+		pulls = 2
+	}
+	c.rule("unplugged while streaming", func(v *hands.Verdict) error { return c.pulls(ctx, pulls, v) })
+}
+
+// rule runs one check and prints its line.
+func (c *cameraBench) rule(name string, check func(*hands.Verdict) error) {
+	v := hands.Verdict{Device: c.about.Name, Rule: name}
+	begun := time.Now()
+	err := check(&v)
+	v.Took = time.Since(begun)
+	if v.OK = err == nil; err != nil {
+		v.Why = err.Error()
+	}
+	c.Report(v)
+}
+
+func (c *cameraBench) plugIn(ctx context.Context) error {
+	if c.about.Ports == 0 || c.about.Port != 0 {
+		return nil
+	}
+	_, err := c.Do(ctx, hands.Order{Do: hands.Plug, Device: c.about.Name})
+	return err
+}
+
+func (c *cameraBench) plugOut(ctx context.Context) error {
+	if c.about.Ports == 0 || c.about.Port != 0 {
+		return nil
+	}
+	_, err := c.Do(ctx, hands.Order{Do: hands.Unplug, Device: c.about.Name})
+	return err
+}
+
+func (c *cameraBench) reopen(ctx context.Context, buffers int) error {
+	c.buffers = buffers
+	return errors.Join(c.cam.Close(), c.open(ctx))
+}
+
+// open waits for the node that takes pictures, and opens it.
+func (c *cameraBench) open(ctx context.Context) error {
+	return Await(ctx, 10*time.Second, "a camera that opens", func() bool {
+		nodes, err := c.tree.Nodes(ctx)
+		if err != nil {
+			return false
+		}
+		for _, n := range nodes {
+			if n.Subsystem != "video4linux" || !c.match.Is(n.ID) {
+				continue
+			}
+			cam, err := v4l2.Open(ctx, v4l2.Config{Path: n.Path, Stream: c.about.Name, Buffers: c.buffers, Frames: 4 * cameraFrames})
+			if err != nil {
+				continue // the node for metadata, or one that goes away
+			}
+			if c.modes, err = cam.Modes(ctx); err == nil {
+				c.cam = cam
+				return true
+			}
+			cam.Close()
+		}
+		return false
+	})
+}
+
+// stream takes frames of a mode. On the virtual board each must be one of its pictures.
+func (c *cameraBench) stream(ctx context.Context, m sense.Mode, v *hands.Verdict) error {
+	tries, best := 1, 0.0
+	var known [][]byte
+	if c.Virtual {
+		for n := range device.UVCPictures {
+			known = append(known, device.UVCPicture(device.UVCMode{Format: m.Pixel.String(), Width: m.Width, Height: m.Height}, n))
+		}
+		if m.Pixel.Compressed() {
+			tries = cameraTries
+		}
+	}
+	for range tries {
+		rate, err := c.thirty(ctx, m, known, v)
+		if err != nil {
+			return err
+		}
+		if best = max(best, rate); best >= cameraRate {
+			break
+		}
+	}
+	v.Found = fmt.Sprintf("%.0f frames/s, bit-exact", best)
+	if known == nil {
+		v.Found = fmt.Sprintf("%.1f frames/s, none lost", best)
+	}
+	if c.Virtual && m.Pixel.Compressed() && best < cameraRate {
+		return fmt.Errorf("less than %d frames/s", cameraRate)
+	}
+	return nil
+}
+
+// thirty takes thirty frames and says how fast they came.
+func (c *cameraBench) thirty(ctx context.Context, m sense.Mode, known [][]byte, v *hands.Verdict) (rate float64, err error) {
+	v.Done, v.Of = 0, cameraFrames
+	if _, err := c.cam.Start(ctx, m); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, c.cam.Stop(ctx)) }()
+	var first, last sense.Time
+	for range cameraFrames {
+		f, err := c.next(ctx)
+		if err != nil {
+			return 0, err
+		}
+		exact := known == nil || slices.ContainsFunc(known, func(p []byte) bool { return bytes.Equal(p, f.Data()) })
+		bad := !exact || f.Damaged || f.Lost > 0 || !f.Timed || f.At <= last
+		if bad {
+			err = fmt.Errorf("frame %d: exact %v, damaged %v, %d lost before it, timed %v, %v after the one before",
+				f.Seq, exact, f.Damaged, f.Lost, f.Timed, f.At.Sub(last))
+		}
+		if last = f.At; first == 0 {
+			first = last
+		}
+		f.Release()
+		if err != nil {
+			return 0, err
+		}
+		v.Done++
+	}
+	return (cameraFrames - 1) / last.Sub(first).Seconds(), nil
+}
+
+func (c *cameraBench) next(ctx context.Context) (*sense.Frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return c.cam.Next(ctx)
+}
+
+// hold locks exposure and gain. The virtual camera says what it was told.
+func (c *cameraBench) hold(ctx context.Context, v *hands.Verdict) error {
+	want := sense.Exposure{Mains: 50}
+	if c.Virtual {
+		want = sense.Exposure{Time: 5 * time.Millisecond, Gain: sense.Gain{Set: true, Value: 17}, Mains: 50}
+	}
+	held, err := c.cam.Lock(ctx, want)
+	if err != nil {
+		return err
+	}
+	v.Found = fmt.Sprintf("%v, gain %d", held.Time, held.Gain)
+	if !held.TimeFixed {
+		return errors.New("this camera's exposure cannot be held")
+	}
+	if !c.Virtual {
+		return nil
+	}
+	a, err := c.Do(ctx, hands.Order{Do: hands.Saw, Device: c.about.Name})
+	if err != nil {
+		return err
+	}
+	if told := string(a.Saw.Told); told != "mode=1 priority=0 time=50 gain=17 mains=1 white=0" {
+		return fmt.Errorf("the camera was told %s", told)
+	}
+	return nil
+}
+
+// owner starts the camera a second time while it streams.
+func (c *cameraBench) owner(ctx context.Context, v *hands.Verdict) error {
+	if _, err := c.cam.Start(ctx, c.modes[0]); err != nil {
+		return err
+	}
+	defer c.cam.Stop(ctx)
+	other, err := v4l2.Open(ctx, v4l2.Config{Path: c.cam.String()})
+	if err != nil {
+		return err
+	}
+	defer other.Close()
+	_, err = other.Start(ctx, c.modes[0])
+	if !errors.Is(err, drivers.ErrBusy) {
+		return fmt.Errorf("a second start: %w", err)
+	}
+	v.Found = "the second is told: " + strings.TrimPrefix(err.Error(), "start ")
+	return nil
+}
+
+// damage has frames come to harm on the bus. The kernel may keep them to itself: then they are
+// missing. None is taken for whole.
+func (c *cameraBench) damage(ctx context.Context, v *hands.Verdict) error {
+	marked, missing := 0, uint64(0)
+	for _, fault := range c.about.Faults {
+		for _, m := range c.modes[:2] { // compressed and not
+			if _, err := c.cam.Start(ctx, m); err != nil {
+				return err
+			}
+			const harmed = 3
+			if _, err := c.Do(ctx, hands.Order{Do: hands.Fault, Device: c.about.Name, Text: fault, Times: harmed}); err != nil {
+				return err
+			}
+			here := uint64(0)
+			for range 2 * cameraFrames {
+				f, err := c.next(ctx)
+				if err != nil {
+					return fmt.Errorf("%s, %v: %w", fault, m.Pixel, err)
+				}
+				here, missing = here+f.Lost, missing+f.Lost
+				if f.Damaged {
+					here++
+					marked++
+				}
+				f.Release()
+				if here >= harmed {
+					break
+				}
+			}
+			if err := c.cam.Stop(ctx); err != nil {
+				return err
+			}
+			if here < harmed {
+				return fmt.Errorf("%s, %v: %d of %d damaged frames were taken for whole", fault, m.Pixel, harmed-here, harmed)
+			}
+		}
+	}
+	v.Found = fmt.Sprintf("%d marked, %d kept back by the kernel, none taken for whole", marked, missing)
+	return nil
+}
+
+// pulls takes the plug out while frames come, and puts it in again.
+func (c *cameraBench) pulls(ctx context.Context, times int, v *hands.Verdict) error {
+	v.Of = times
+	before, err := openFiles()
+	if err != nil {
+		return err
+	}
+	var noticed, closed, back time.Duration
+	for range times {
+		n, cl, b, err := c.pull(ctx)
+		if err != nil {
+			return err
+		}
+		noticed, closed, back = max(noticed, n), max(closed, cl), max(back, b)
+		v.Done++
+	}
+	v.Found = fmt.Sprintf("noticed in %s, closed in %s, back in %s at most", ms(noticed), ms(closed), ms(back))
+	after, err := openFiles()
+	switch {
+	case err != nil:
+		return err
+	case after > before:
+		return fmt.Errorf("%d more files are open", after-before)
+	case noticed > noticedWithin, closed > closesWithin, back > backWithin:
+		return fmt.Errorf("allowed are %v, %v and %v", noticedWithin, closesWithin, backWithin)
+	}
+	return nil
+}
+
+func (c *cameraBench) pull(ctx context.Context) (noticed, closed, back time.Duration, err error) {
+	if _, err = c.cam.Start(ctx, c.modes[0]); err != nil {
+		return
+	}
+	f, err := c.next(ctx)
+	if err != nil {
+		return
+	}
+	f.Release()
+	out, err := c.Do(ctx, hands.Order{Do: hands.Unplug, Device: c.about.Name})
+	if err != nil {
+		return
+	}
+	for err == nil {
+		if f, err = c.next(ctx); err == nil {
+			f.Release()
+		}
+	}
+	if noticed = hands.Now() - out.At; !errors.Is(err, drivers.ErrGone) {
+		return
+	}
+	begun := time.Now()
+	err = c.cam.Close()
+	if closed = time.Since(begun); err != nil {
+		return
+	}
+	in, err := c.Do(ctx, hands.Order{Do: hands.Plug, Device: c.about.Name})
+	if err != nil {
+		return
+	}
+	if err = c.open(ctx); err != nil {
+		return
+	}
+	if _, err = c.cam.Start(ctx, c.modes[0]); err != nil {
+		return
+	}
+	if f, err = c.next(ctx); err != nil {
+		return
+	}
+	back = hands.Now() - in.At
+	f.Release()
+	return noticed, closed, back, c.cam.Stop(ctx)
+}
+
+// openFiles is how many files this process has open.
+func openFiles() (int, error) {
+	list, err := os.ReadDir("/proc/self/fd")
+	return len(list), err
+}
