@@ -307,6 +307,26 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// TestLateReply: the reply to the first try counts for the second, and the one to the second,
+// later still, counts for nothing.
+func TestLateReply(t *testing.T) {
+	b := newBench(t, Config{Dialect: Honeywell, Settings: []string{"SUFBK3990D"}}, nil)
+	b.c.Restart()
+	b.silence(ReplyWithin + 200*time.Millisecond)
+	b.feed("PRECA2\x06,BK2995C81\x06!")
+	b.feed("PRECA2\x06,BK2995C81\x06!")
+	b.feed("]Q1" + code + "\r")
+	b.feed("SUFCA2\x06,BK2990D\x06!")
+	b.feed("SUFCA2\x06,BK2990D\x06!") // the same tag as the next, another sub-tag
+	b.feed("SUFBK3990D\x05!")
+	if d := cmp.Diff([]string{"PRECA2,BK2995C81[ack ack]", "SUFCA2,BK2990D[ack ack]", "SUFBK3990D[enq]"}, b.replies()); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"]Q1" + code}, b.scans()); d != "" || !b.c.talk.Done() || len(b.faults) > 0 || len(b.sent) != 4 {
+		t.Errorf("%s; sent %q, %v", d, b.sent, b.faults)
+	}
+}
+
 // TestSettingsLost: a dip of the supply or a customer's programming code undoes the set-up.
 // The next scan is dropped, not guessed at, and the scanner is set up anew.
 func TestSettingsLost(t *testing.T) {

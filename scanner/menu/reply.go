@@ -59,9 +59,14 @@ func (r *Reply) OK() bool {
 }
 
 // Answers reports whether the reply belongs to a command's text. Scanners differ in how they
-// echo values, so only the tag is compared.
+// echo values, so only the tag and sub-tag of the first setting are compared, and of a query
+// for a whole group ("CBR?") the tag.
 func (r *Reply) Answers(text string) bool {
-	return len(text) >= 3 && len(r.Text) >= 3 && strings.EqualFold(string(r.Text[:3]), text[:3])
+	n := min(len(text), 6)
+	if i := strings.IndexAny(text[:n], queryMarks); i >= 0 {
+		n = i
+	}
+	return n >= 3 && len(r.Text) >= n && strings.EqualFold(string(r.Text[:n]), text[:n])
 }
 
 // ErrNoReply: the bytes are not exactly one whole reply.

@@ -109,9 +109,12 @@ func checkTag(setting string) error {
 	return nil
 }
 
-// queries end a setting's name in place of a value: current, default, range.
+// queryMarks stand in place of a value: Honeywell's ? ^ * and Newland's * & ^ for current,
+// default, range.
+const queryMarks = "?^*&"
+
 func isQuery(text string) bool {
-	return strings.ContainsAny(text[max(0, len(text)-1):], "?^*&")
+	return strings.ContainsAny(text[max(0, len(text)-1):], queryMarks)
 }
 
 // AppendCue appends what a cue is on the wire, and reports whether the dialect has it. bare
