@@ -85,6 +85,8 @@ func takeInventory(nodes []drivers.Node, list []config.Scanner, running []contro
 		}
 		d.Nodes = append(d.Nodes, m)
 	}
+	// What a scanner is or could be comes first.
+	slices.SortStableFunc(inv.Attached, func(a, b *attached) int { return a.rank() - b.rank() })
 	for _, c := range list {
 		inv.place(c, nodes, look)
 	}
@@ -109,6 +111,13 @@ func (inv *inventory) device(n drivers.Node) *attached {
 	}
 	inv.Attached = append(inv.Attached, a)
 	return a
+}
+
+func (a *attached) rank() int {
+	if slices.ContainsFunc(a.Nodes, func(n node) bool { return n.Stands != nodeSkipped }) {
+		return 0
+	}
+	return 1
 }
 
 // nature says what a node is, and why no scanner can be there.

@@ -20,10 +20,12 @@ func fakeSysfs(t testing.TB) *driverstest.Sysfs {
 	return s
 }
 
-func counter(t testing.TB) *driverstest.Sysfs {
+func counter(t testing.TB) *driverstest.Sysfs { return recorded(t, "testdata/counter.txt") }
+
+func recorded(t testing.TB, file string) *driverstest.Sysfs {
 	t.Helper()
 	s := fakeSysfs(t)
-	f, err := os.Open("testdata/counter.txt")
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +41,7 @@ func TestScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for _, n := range list {
-		got = append(got, fmt.Sprintf("%s %s %q %q %s", n.Subsystem, n.Path, n.ID.Key(n.Unique), n.Name, n.Kind))
-	}
-	want := []string{
+	compare(t, list,
 		`gpio /dev/gpiochip0 "port=platform/9030000.pl061/gpiochip0" "9030000.pl061" `,
 		`hidraw /dev/hidraw0 "0c2e:0901 serial=TILLD0001 if=0" "Honeywell Imaging & Mobility Xenon 1900" hidpos`,
 		`hidraw /dev/hidraw1 "0c2e:0901 serial=TILLD0001 if=3" "Honeywell Imaging & Mobility Xenon 1900" `,
@@ -63,20 +61,7 @@ func TestScan(t *testing.T) {
 		`tty /dev/ttyAMA0 "port=platform/9000000.pl011/9000000.pl011:0/9000000.pl011:0.0/tty/ttyAMA0" "" console`,
 		`tty /dev/ttyUSB0 "1a86:7523 port=1-4 if=0" "USB2.0-Serial" `,
 		`video4linux /dev/video0 "0416:c141 serial=CAM7 if=0" "Two-eyed camera: RGB" `,
-		`video4linux /dev/video1 "0416:c141 serial=CAM7 if=2" "Two-eyed camera: IR" `,
-	}
-	for i := range max(len(got), len(want)) {
-		g, w := "nothing", "nothing"
-		if i < len(got) {
-			g = got[i]
-		}
-		if i < len(want) {
-			w = want[i]
-		}
-		if g != w {
-			t.Errorf("got  %s\nwant %s", g, w)
-		}
-	}
+		`video4linux /dev/video1 "0416:c141 serial=CAM7 if=2" "Two-eyed camera: IR" `)
 	// Each device is found again by the name that a configuration would hold.
 	for _, n := range list {
 		m, err := drivers.ParseMatch(n.ID.Key(n.Unique))
@@ -90,6 +75,45 @@ func TestScan(t *testing.T) {
 		}
 		if err != nil || found.Path != n.Path {
 			t.Errorf("%s is found as %s, %v", n.Path, found.Path, err)
+		}
+	}
+}
+
+// A board under QEMU, as its kernel showed it.
+func TestScanOfARecordedBoard(t *testing.T) {
+	list, err := Scan(recorded(t, "testdata/board.txt").Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, list,
+		`gpio /dev/gpiochip0 "port=platform/9030000.pl061/gpiochip0" "9030000.pl061" `,
+		`hidraw /dev/hidraw0 "0c2e:0901 serial=T0001 if=0" "Honeywell Xenon 1900" hidpos`,
+		`hidraw /dev/hidraw1 "0c2e:0901 serial=T0001 if=1" "Honeywell Xenon 1900" `,
+		`input /dev/input/event0 "0c2e:0901 serial=T0001 if=1" "Honeywell Xenon 1900" keyboard`,
+		`tty /dev/ttyS0 "port=platform/4010000000.pcie/pci0000:00/0000:00:01.0/0000:00:01.0:0/0000:00:01.0:0.0/tty/ttyS0" "" `,
+		`tty /dev/ttyACM0 "0c2e:0901 serial=T0001 if=2" "Honeywell Xenon 1900" `,
+		`tty /dev/ttyACM1 "1eab:1d06 port=1-2 if=0" "Newland NLS-FM430" `,
+		`tty /dev/ttyACM2 "1eab:1d06 port=1-3 if=0" "Newland NLS-FM430" `,
+		`tty /dev/ttyAMA0 "port=platform/9000000.pl011/9000000.pl011:0/9000000.pl011:0.0/tty/ttyAMA0" "" console`)
+}
+
+// compare shows each node as one line.
+func compare(t *testing.T, list []drivers.Node, want ...string) {
+	t.Helper()
+	var got []string
+	for _, n := range list {
+		got = append(got, fmt.Sprintf("%s %s %q %q %s", n.Subsystem, n.Path, n.ID.Key(n.Unique), n.Name, n.Kind))
+	}
+	for i := range max(len(got), len(want)) {
+		g, w := "nothing", "nothing"
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(want) {
+			w = want[i]
+		}
+		if g != w {
+			t.Errorf("got  %s\nwant %s", g, w)
 		}
 	}
 }
