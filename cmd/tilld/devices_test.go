@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/tilld/tilld/drivers"
 	"github.com/tilld/tilld/drivers/driverstest"
 	"github.com/tilld/tilld/drivers/uevent"
+	"github.com/tilld/tilld/scanner"
 )
 
 func pos1() []byte { return []byte("\x05\x8c\x09\x02\xa1\x01\xc0") }
@@ -105,6 +107,40 @@ func TestProposalsAreReadAndFound(t *testing.T) {
 	inv = takeInventory(nodes, cfg.Scanners, nil, easy())
 	if rest := propose(inv.Attached, cfg.Scanners); len(rest) != 0 || len(inv.Missing) != 0 {
 		t.Errorf("still proposed: %+v; missing: %+v", rest, inv.Missing)
+	}
+}
+
+// Every driver speaks protocols that there are, and every protocol belongs to one.
+func TestScannerTables(t *testing.T) {
+	spoken := map[string]bool{}
+	for _, d := range scannerDrivers() {
+		for _, name := range d.Protocols {
+			spoken[name] = true
+			c := config.Scanner{Name: "x", Driver: d.Name, Protocol: name, Terminator: "cr", Layout: "us"}
+			_, p, err := scannerRows(c)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if err := p.Check(c); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if slices.Contains(p.Keys, "trigger") {
+				c.Trigger = true
+				c.Dialect = "honeywell"
+				codec, err := p.make(c)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				} else if cmd, ok := codec.(scanner.Commander); !ok || !cmd.Do(scanner.Trigger) || !cmd.Do(scanner.Untrigger) {
+					t.Errorf("%s: takes the key trigger and no trigger", name)
+				}
+			}
+		}
+	}
+	for _, p := range scannerProtocols() {
+		if !spoken[p.Name] {
+			t.Errorf("no driver speaks %s", p.Name)
+		}
 	}
 }
 

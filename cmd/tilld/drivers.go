@@ -76,7 +76,7 @@ func scannerProtocols() []protocolRow {
 		{config.ScannerProtocol{Name: "line", Keys: framing()}, func(c config.Scanner) (scanner.Codec, error) {
 			return asCodec(line.New(lineOf(c)))
 		}},
-		{config.ScannerProtocol{Name: "ssi", Keys: []string{"aim", "trigger", "feedback", "wake"}, Told: true},
+		{config.ScannerProtocol{Name: "ssi", Keys: []string{"aim", "trigger", "feedback", "wake"}, Baud: 9600, Told: true},
 			func(c config.Scanner) (scanner.Codec, error) {
 				return asCodec(ssi.New(ssi.Config{AIM: c.AIM, Triggered: c.Trigger, Wake: c.Wake}))
 			}},
@@ -93,13 +93,13 @@ func scannerProtocols() []protocolRow {
 			}},
 	}
 	for _, m := range []gm65.Model{gm65.GM65, gm65.GM812} {
-		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(m), Keys: []string{"trigger"}, Baud: 9600, Told: true},
+		rows = append(rows, protocolRow{config.ScannerProtocol{Name: string(m), Keys: []string{"aim", "trigger"}, Baud: 9600, AIM: true},
 			func(c config.Scanner) (scanner.Codec, error) {
-				var mode gm65.Mode // left as it is
+				module := gm65.Config{Model: m, NoAIM: !c.AIM}
 				if c.Trigger {
-					mode = gm65.ModeCommand
+					module.Mode = gm65.ModeCommand
 				}
-				return asCodec(gm65.New(gm65.Config{Model: m, Mode: mode}))
+				return asCodec(gm65.New(module))
 			}})
 	}
 	for _, d := range []menu.Dialect{menu.Honeywell, menu.Newland, menu.Mindeo} {

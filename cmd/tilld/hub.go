@@ -12,11 +12,7 @@ import (
 )
 
 func driverNames() (rows []config.ScannerDriver) {
-	known := protocolNames()
 	for _, d := range scannerDrivers() {
-		d.Protocols = slices.DeleteFunc(d.Protocols, func(name string) bool {
-			return !slices.ContainsFunc(known, func(p config.ScannerProtocol) bool { return p.Name == name })
-		})
 		rows = append(rows, d.ScannerDriver)
 	}
 	return rows

@@ -58,6 +58,8 @@ type ScannerProtocol struct {
 	Baud int      // of a serial device that was not set up; 0: 115200
 	// The values that the keys of these names can have, the usual first.
 	Terminators, Layouts, Dialects, CodeIDs []string
+	// AIM is what the key aim is where it does not stand: the device is set up for it.
+	AIM bool
 	// Told says that the protocol itself tells the kinds of code apart, without AIM.
 	Told bool
 	// Check says what is wrong with a section whose keys are good one by one.
@@ -101,7 +103,7 @@ func (p *parser) scanner(s *reader, t *taken) Scanner {
 	} else {
 		k.takes("baud")
 	}
-	sc.AIM = k.takes("aim") && s.boolean("aim", false)
+	sc.AIM = k.takes("aim") && s.boolean("aim", protocol.AIM)
 	if k.has("aim") && !sc.AIM && !protocol.Told {
 		s.report(Note, "aim", "switch AIM identifiers on in the scanner, then write aim = true",
 			"without AIM identifiers a goods code is told from a payment code by its content alone")
