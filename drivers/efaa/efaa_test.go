@@ -137,10 +137,14 @@ func TestDecodeVectors(t *testing.T) {
 // TestNoiseBefore: the result is the same, or the frame is lost; nothing else comes out.
 func TestNoiseBefore(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
+	rounds := 10
+	if testing.Short() {
+		rounds = 2
+	}
 	for _, v := range vectors(t, "in") {
 		in := unhex(t, v.Hex)
 		for n := 1; n <= 64; n++ {
-			for range 20 {
+			for range rounds {
 				noise := make([]byte, n)
 				for i := range noise {
 					noise[i] = byte(rng.Uint32())
@@ -476,7 +480,7 @@ func TestGarbageWithoutEnd(t *testing.T) {
 			b := newBench(t, d)
 			before := cap(b.c.buf)
 			p := []byte(strings.Repeat(junk, 4096/len(junk)))
-			for range 256 {
+			for range 32 {
 				b.c.Feed(p, epoch, func(r scanner.Result) {
 					if r.Event != nil {
 						t.Fatalf("%x is a message", junk)

@@ -182,8 +182,12 @@ func TestMessages(t *testing.T) {
 func TestNoiseBefore(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	in, want := fa(Result, "tilld", 0), map[string]any{"msg": "R", "sequence": 7.0, "user_id": "tilld", "status": "0"}
+	rounds := 20
+	if testing.Short() {
+		rounds = 4
+	}
 	for n := 1; n <= 64; n++ {
-		for range 50 {
+		for range rounds {
 			noise := make([]byte, n)
 			for i := range noise {
 				noise[i] = byte(rng.Uint32())
@@ -338,7 +342,7 @@ func TestGarbageWithoutEnd(t *testing.T) {
 		c := New()
 		before := cap(c.buf)
 		p := []byte(strings.Repeat(junk, 4096/len(junk)))
-		for range 256 {
+		for range 32 {
 			c.Feed(p, epoch, func(r scanner.Result) {
 				if r.Event != nil {
 					t.Fatalf("%x is a packet", junk)

@@ -33,9 +33,9 @@ func streams(t testing.TB) map[Dialect][]string {
 // TestSplitTruncateNoise: the same scans and replies, or fewer, never others.
 func TestSplitTruncateNoise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	rounds := 60
+	rounds := 20
 	if testing.Short() {
-		rounds = 6
+		rounds = 3
 	}
 	for d, ins := range streams(t) {
 		for _, in := range ins {
@@ -155,7 +155,7 @@ func TestGarbageWithoutEnd(t *testing.T) {
 			p := bytes.Repeat([]byte(junk), 4096/len(junk))
 			raw, text := cap(c.raw), cap(c.p.reply.Text)
 			now := epoch
-			for range 256 {
+			for range 64 {
 				c.Outstanding(nil, now)
 				c.Feed(p, now, func(r scanner.Result) {
 					if len(r.Text) > 0 {
