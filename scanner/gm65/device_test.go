@@ -163,13 +163,13 @@ func TestSetUp(t *testing.T) {
 				h.run(time.Second, nil)
 				present(t, m, "qr", code)
 				h.run(time.Second, nil)
-				if len(h.scans) != 2 || m.Zone(ZoneSettingCodes)&3 != 0 {
+				if len(h.scans) != 2 || m.Zone(ZoneSettingCodes)&2 == 0 {
 					t.Errorf("after a dip: %+v, setting codes %02X", h.scans, m.Zone(ZoneSettingCodes))
 				}
 				// Once more, and nobody scans.
 				m.Restart()
 				h.run(2*RecheckEvery, nil)
-				if m.Zone(ZoneSettingCodes)&3 != 0 || h.fault != nil {
+				if m.Zone(ZoneSettingCodes)&2 == 0 || h.fault != nil {
 					t.Errorf("setting codes %02X, fault %v", m.Zone(ZoneSettingCodes), h.fault)
 				}
 			})

@@ -20,11 +20,11 @@
 // on a wrong CRC: older modules stay silent, newer ones answer 01. Both are sent the command
 // again.
 //
-// Not every manual could be read. Unconfirmed: the bits of zone 0003 (setting codes on, their
-// text output; both are cleared), and that the GM812 has its tail at zone 000E. Its version
-// (zones 00E1, 00E2) is read first and shown as an event, but no published list tells models
-// apart by it: the model is configured.
+// Not every manual could be read. That bit 1 of zone 0003 switches setting codes off comes from
+// a maker's library (DFRobot: 01 to obey them, 03 not to). Unconfirmed is that the GM812 has
+// its tail at zone 000E. The version (zones 00E1, 00E2) is read first and shown as an event, but
+// no published list tells models apart by it: the model is configured.
 //
 // Sources: GM65 manual V1.3 (frames, CRC, zones), GM861XS manual V1.1 (tail, heartbeat),
-// frames published by users of GM805 and GM812.
+// DFRobot's GM65_scanner, frames published by users of GM805 and GM812.
 package gm65

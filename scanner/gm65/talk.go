@@ -31,7 +31,7 @@ type setting struct {
 }
 
 func settings(c Config) ([]setting, error) {
-	s := []setting{{zone: ZoneSettingCodes, mask: 0x03, must: true}}
+	s := []setting{{zone: ZoneSettingCodes, mask: 0x02, value: 0x02, must: true}}
 	if !c.NoAIM {
 		s = append(s, setting{zone: ZoneAIM, mask: 0x80, value: 0x80, must: true})
 	}

@@ -17,7 +17,7 @@ const (
 const (
 	ZoneMode         = 0x0000 // bits 1-0: read mode; 5-4: aiming light; 6: sound
 	ZoneTrigger      = 0x0002 // bit 0: read now, if the mode is ModeCommand
-	ZoneSettingCodes = 0x0003
+	ZoneSettingCodes = 0x0003 // bit 1: not obeyed
 	ZoneBaud         = 0x002A // and 002B: 3 000 000 / baud, low byte first
 	ZoneTail         = 0x0060 // bits 6-5: 00 CR; 4-1: read failure, prefix, code id, suffix; 0: tail on
 	ZoneTailGM812    = 0x000E // 00 CR. Unconfirmed.

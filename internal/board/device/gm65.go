@@ -82,7 +82,7 @@ func NewGM65(c GM65Config) *GM65 {
 }
 
 func (m *GM65) factory() (z [256]byte) {
-	z[gmMode], z[gmSettings], z[gmBaud], z[gmBaud+1] = 0xD6, 0x03, 0x39, 0x01
+	z[gmMode], z[gmSettings], z[gmBaud], z[gmBaud+1] = 0xD6, 0x01, 0x39, 0x01
 	z[gmHardware], z[gmSoftware] = 0x64, 0x69
 	if m.c.TailZone == gmTail {
 		z[gmTail] = 0x01
@@ -197,7 +197,7 @@ func (m *GM65) program(text string) error {
 	if _, err := fmt.Sscanf(text, "%X=%X", &zone, &value); err != nil {
 		return fmt.Errorf("a setting code is a zone and a value: %w", err)
 	}
-	if m.zones[gmSettings]&1 == 0 {
+	if m.zones[gmSettings]&2 != 0 {
 		m.counts.Resisted++
 		return nil
 	}
