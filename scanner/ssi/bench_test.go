@@ -111,15 +111,6 @@ func (b *bench) drops() (s []scanner.DropReason) {
 	return s
 }
 
-func (b *bench) faults() (s []string) {
-	for _, o := range b.got {
-		if o.Fault != "" {
-			s = append(s, o.Fault)
-		}
-	}
-	return s
-}
-
 type vector struct {
 	Name, Dir, Hex, Given string
 	ReplyHex              *string `json:"reply_hex"`
@@ -184,6 +175,14 @@ const (
 )
 
 func decodeQR(status byte, text string) string { return fromDevice(DecodeData, 0, status, qr+text) }
+
+// longQR is a code as Grow's modules send long ones.
+func longQR(status byte, text string) string {
+	n := longHead + 1 + len(text)
+	f := append([]byte{0xFF, 0xF4, byte(n >> 8), byte(n), 0xF4, 0, status, 0xF1}, text...)
+	sum := -sumOf(f)
+	return string(append(f, byte(sum>>8), byte(sum)))
+}
 
 // damage flips a bit of the text.
 func damage(f string) string {

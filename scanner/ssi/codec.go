@@ -27,13 +27,11 @@ const (
 	ResentWithin = 20 * time.Second
 	// DefaultMaxText is the longest text in bytes: a QR code holds 7089 digits.
 	DefaultMaxText = 7089
-	// maxBurst is how much of what is not understood is kept, to look for a packet at its end.
-	maxBurst = 5 * maxFrame
 )
 
 // Config is one scanner.
 type Config struct {
-	// Wake sends 00 and waits 10 ms before each command: a serial line without RTS and CTS,
+	// Wake sends 00 and waits for WakeDelay before each command: a serial line without RTS and CTS,
 	// where the decoder may sleep.
 	Wake bool
 	// Triggered: the decoder looks for codes from the cue Trigger to Untrigger or the first
@@ -41,9 +39,12 @@ type Config struct {
 	Triggered bool
 	// AIM makes the decoder send AIM identifiers before the text, which tell GS1 QR codes from
 	// others. A scan without is taken for a sign that it lost its settings.
-	AIM         bool
-	MaxText     int           // bytes of one scan; 0 = DefaultMaxText
-	ReplyWithin time.Duration // for the answer to a command; 0 = DefaultReplyWithin
+	AIM bool
+	// Programmable accepts a decoder that refuses to switch off programming by bar code:
+	// customers can then change its settings. Otherwise that is a Fault.
+	Programmable bool
+	MaxText      int           // bytes of one scan; 0 = DefaultMaxText
+	ReplyWithin  time.Duration // for the answer to a command; 0 = DefaultReplyWithin
 }
 
 // Codec implements scanner.Commander. Before Restart it only listens and acknowledges. Its
@@ -54,7 +55,11 @@ type Codec struct {
 	talk talk
 	join join
 
-	buf  []byte    // received and not yet understood
+	longest int // packet in bytes
+
+	// buf was received and is not yet understood. It holds a bad packet, its retransmission and
+	// some noise.
+	buf  []byte
 	last time.Time // of the last byte
 	lost bool      // buf does not begin with a packet
 	bad  int       // length of the bad packet that buf begins with
@@ -89,12 +94,14 @@ func New(c Config) (*Codec, error) {
 	if c.ReplyWithin < 0 {
 		return nil, errors.New("ssi: negative time for a reply")
 	}
+	longest := max(maxFrame, longHead+1+c.MaxText+sumLen)
 	return &Codec{
-		c:    c,
-		talk: talk{setup: settings(c), queue: make([]command, 0, maxQueue)},
-		join: join{text: make([]byte, 0, c.MaxText)},
-		buf:  make([]byte, 0, maxBurst),
-		seed: maphash.MakeSeed(),
+		c:       c,
+		longest: longest,
+		talk:    talk{setup: settings(c), queue: make([]command, 0, maxQueue)},
+		join:    join{text: make([]byte, 0, c.MaxText)},
+		buf:     make([]byte, 0, 2*longest+3*maxFrame),
+		seed:    maphash.MakeSeed(),
 	}, nil
 }
 
@@ -186,7 +193,7 @@ func (d *Codec) parse(now time.Time, emit func(scanner.Result)) {
 			at++
 			continue
 		}
-		n := frameLen(rest)
+		n := frameLen(rest, d.longest)
 		switch {
 		case n < 0:
 			d.lost = true
@@ -210,7 +217,7 @@ func (d *Codec) parse(now time.Time, emit func(scanner.Result)) {
 // refuse answers a packet with a bad checksum.
 func (d *Codec) refuse(f []byte, emit func(scanner.Result)) {
 	r := scanner.Result{Drop: scanner.DropChecksum}
-	if op := Opcode(f[1]); f[2] != fromHost && op != CmdACK && op != CmdNAK {
+	if op := Opcode(f[1]); op == DecodeLong || f[2] != fromHost && op != CmdACK && op != CmdNAK {
 		r.Reply = Append(d.out[:0], CmdNAK, 0, byte(Resend))
 	}
 	d.told = true
@@ -226,7 +233,7 @@ func (d *Codec) again(b []byte) bool {
 		return false
 	}
 	first, second := b[:n], b[n:2*n]
-	if first[0] != second[0] || first[1] != second[1] || frameLen(second) != n {
+	if first[0] != second[0] || first[1] != second[1] || frameLen(second, d.longest) != n {
 		return false
 	}
 	differ := 0
@@ -263,7 +270,7 @@ func (d *Codec) silence(now time.Time, ticked bool, emit func(scanner.Result)) {
 
 // outdate drops what is in buf, and keeps the end of it to look at with what follows.
 func (d *Codec) outdate(now time.Time) {
-	d.consume(len(d.buf) - min(len(d.buf), maxFrame))
+	d.consume(len(d.buf) - min(len(d.buf), d.longest))
 	d.lost, d.bad, d.told = true, 0, false
 	d.old, d.suspect = len(d.buf), now.Add(TailWithin)
 }
@@ -283,32 +290,32 @@ func (d *Codec) hunt(now time.Time, emit func(scanner.Result)) bool {
 	reach := 0 // how far a packet with text in it that began earlier would go
 	for at := range d.buf {
 		rest := d.buf[at:]
-		if !sure(rest) {
+		if !sure(rest, d.longest) {
 			continue
 		}
-		if at >= d.old && chain(rest) {
-			if at+frameLen(rest) <= reach {
+		if at >= d.old && d.chain(rest) {
+			if at+frameLen(rest, d.longest) <= reach {
 				return false
 			}
 			for len(rest) > 0 {
-				n := frameLen(rest)
+				n := frameLen(rest, d.longest)
 				d.handle(rest[:n], now, emit)
 				rest = rest[n:]
 			}
 			return true
 		}
-		if op := Opcode(rest[1]); op == DecodeData || op == MultipacketSegment {
-			reach = max(reach, at+frameLen(rest))
+		if op := Opcode(rest[1]); op == DecodeData || op == DecodeLong || op == MultipacketSegment {
+			reach = max(reach, at+frameLen(rest, d.longest))
 		}
 	}
 	return false
 }
 
 // chain reports whether b consists of packets.
-func chain(b []byte) bool {
+func (d *Codec) chain(b []byte) bool {
 	for len(b) > 0 {
-		n := frameLen(b)
-		if !sure(b) || n > len(b) || !intact(b[:n]) {
+		n := frameLen(b, d.longest)
+		if !sure(b, d.longest) || n > len(b) || !intact(b[:n]) {
 			return false
 		}
 		b = b[n:]

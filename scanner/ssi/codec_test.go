@@ -19,6 +19,7 @@ func TestRetransmissions(t *testing.T) {
 	first, again := decodeQR(0, code), decodeQR(Retransmitted, code)
 	acked := out{Reply: ack}
 	bad := out{Drop: scanner.DropChecksum, Reply: nak}
+	long := strings.Repeat("0123456789", 70)
 	for _, c := range []struct {
 		name string
 		in   []string // with 200 ms between
@@ -46,6 +47,9 @@ func TestRetransmissions(t *testing.T) {
 		{"cut off, then the next", []string{first[:9], first}, []out{{Drop: scanner.DropPartial}, scanOf(code)}},
 		{"GS1 QR", []string{fromDevice(DecodeData, 0, 0, "\xc2"+code)}, []out{{Text: code, AIM: "]Q3", Symbology: scanner.QR, Reply: ack}}},
 		{"with a supplement", []string{fromDevice(DecodeData, 0, 0, "\x8b690123456789212345")}, []out{{Text: "690123456789212345", Symbology: scanner.EAN13, Reply: ack}}},
+		{"long, of Grow's modules", []string{longQR(0, code) + longQR(Retransmitted, code)}, []out{scanOf(code), acked}},
+		{"long and damaged", []string{damage(longQR(0, long)) + longQR(Retransmitted, long)}, []out{bad, scanOf(long)}},
+		{"long without end", []string{longQR(0, long)[:400]}, []out{{Drop: scanner.DropPartial}}},
 		{"a type that is not known", []string{fromDevice(DecodeData, 0, 0, "\x25"+code)}, []out{{Text: code, Symbology: scanner.Other, Reply: ack}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,7 +228,7 @@ func TestEvents(t *testing.T) {
 		{fromDevice(ReplyRevision, 0, 0x80, "PAACRS00-001-R00"), map[string]any{"revision": "PAACRS00-001-R00"}},
 		{fromDevice(Event, 0, 0, "\x03"), map[string]any{"event": 3}},
 		{fromDevice(CapabilitiesReply, 0, 0, "\x01\x02"), map[string]any{"command": "CAPABILITIES_REPLY", "data": "0102"}},
-		{fromDevice(0x42, 0, 0, "x"), map[string]any{"command": "opcode 42", "data": "78"}},
+		{fromDevice(0x42, 0, 0, "x"), map[string]any{"command": "opcode 42", "data": ""}},
 		{fromDevice(ParamSend, 0, 0, "\xff\x01\x00\x9c\x07"), map[string]any{"params": Params{1: 0, 156: 7}}},
 		{fromDevice(ParamSend, 0, 0, "\xff\xf3\xf8\x04\x01\x02ab\xf6\x10\x01\xff\xec\x00"), map[string]any{"params": Params{1025: "ab", 16: "ff", 0xEC: 0}}},
 		{fromDevice(ParamSend, 0, 0, "\xff\xf4\x10"), map[string]any{"command": "PARAM_SEND", "data": "fff410"}},
@@ -310,6 +314,7 @@ func FuzzFeed(f *testing.F) {
 	for _, h := range hostile() {
 		f.Add([]byte(h), uint16(9), uint16(50))
 	}
+	f.Add([]byte(longQR(0, code)+damage(longQR(0, code))+longQR(1, code)), uint16(3), uint16(99))
 	f.Add([]byte(damage(decodeQR(0, code))+decodeQR(Retransmitted, code)), uint16(3), uint16(99))
 	f.Add([]byte(fromDevice(ParamSend, 0, 0, "\xff\xf6\xf8\x01\x02\x05abcde\x01")), uint16(1), uint16(120))
 	f.Fuzz(func(t *testing.T, in []byte, step, pause uint16) {

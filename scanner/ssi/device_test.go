@@ -218,6 +218,22 @@ func TestReducedDecoder(t *testing.T) {
 	})
 }
 
+func TestProgrammingThatCannotBeSwitchedOff(t *testing.T) {
+	for _, c := range []Config{{}, {Programmable: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			d := device.NewSSI(device.SSIConfig{Unknown: []uint16{paramProgramming}})
+			h := connect(t, d, c)
+			h.c.Restart()
+			h.run(time.Minute, func() bool { return !h.c.talk.settingUp() || h.fault != nil })
+			present(t, d, "qr", code)
+			h.run(time.Minute, d.Idle)
+			if (h.fault == nil) != c.Programmable || (len(h.scans) == 1) != c.Programmable {
+				t.Errorf("%+v: fault %v, %d scans", c, h.fault, len(h.scans))
+			}
+		})
+	}
+}
+
 func TestMuteDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := device.NewSSI(device.SSIConfig{})
@@ -243,9 +259,9 @@ func TestOnePresentationOneScan(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		c    device.SSIConfig
-	}{{"corded", device.SSIConfig{Part: 100}}, {"cordless", device.SSIConfig{Part: 100, Cordless: true}}} {
+	}{{"corded", device.SSIConfig{Part: 100}}, {"cordless", device.SSIConfig{Part: 100, Cordless: true}}, {"grow", device.SSIConfig{Part: 100, Grow: true}}} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { presentations(t, c.c, rounds/2) })
+			synctest.Test(t, func(t *testing.T) { presentations(t, c.c, rounds/3) })
 		})
 	}
 }

@@ -18,7 +18,8 @@
 //   - Messages of several packets are joined, by the continuation bit or by the numbered
 //     segments of cordless scanners (opcode 73). Where one is missing, all of it is dropped.
 //   - Until the set-up is answered nothing is delivered: customers could still programme the
-//     scanner with bar codes. Parameters are set volatile, flash is never written.
+//     scanner with bar codes. Parameters are set volatile, flash is never written. A decoder that
+//     refuses to switch that off is a Fault, unless Config.Programmable accepts it.
 //
 // What Zebra's guides leave open, and what is done here: between segments the host answers
 // MULTIPACKET_ACK (74), after the last one CMD_ACK; the published client enioka_scan does so
@@ -27,9 +28,15 @@
 // of a continued DECODE_DATA repeat the type of the code differs between clients: a first byte
 // equal to it is taken for it.
 //
+// Modules of Grow (GM67, GM72) and other clones speak a part of this. They number the types of
+// codes in two dimensions from F0, send long codes in one packet FF F4 with a Length of two
+// bytes, and sleep: set Config.Wake. Commands that they do not answer are left out, if they
+// answer others.
+//
 // Opcodes for images (B1, F7) do not exist here.
 //
 // Sources: Symbol SE-923 and SE955 integration guides (packets, acknowledgement, retries),
 // Zebra DS2208 and DS9908 reference guides (continuation bit), tests of enioka_scan (segments,
-// parameter replies).
+// parameter replies), Grow's GM72 manual and published clients of the GM67 (types, long packets,
+// wake-up).
 package ssi

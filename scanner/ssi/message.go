@@ -8,18 +8,10 @@ import (
 	"github.com/tilld/tilld/scanner"
 )
 
-// packet is one that is intact, taken apart.
-type packet struct {
-	op     Opcode
-	source byte
-	status byte
-	data   []byte
-}
-
 // handle acts on an intact packet. One of the host is our own, sent back by a line that
 // echoes.
 func (d *Codec) handle(f []byte, now time.Time, emit func(scanner.Result)) {
-	p := packet{op: Opcode(f[1]), source: f[2], status: f[3], data: f[headLen : len(f)-sumLen]}
+	p := open(f)
 	if p.source == fromHost {
 		return
 	}
@@ -36,12 +28,20 @@ func (d *Codec) handle(f []byte, now time.Time, emit func(scanner.Result)) {
 		d.ack(scanner.Result{Event: d.params(p)}, emit)
 		d.answered(p, emit)
 	default:
-		d.ack(scanner.Result{Event: Told{Opcode: p.op, Data: append([]byte(nil), p.data...)}}, emit)
+		d.ack(scanner.Result{Event: told(p)}, emit)
 		if p.op == Event && len(p.data) == 1 && p.data[0] == Boot && d.talk.live {
 			d.talk.begin() // it lost its settings
 		}
 		d.answered(p, emit)
 	}
+}
+
+// told is what another message says. The data of one that is not known may be a code.
+func told(p packet) Told {
+	if names[p.op] == "" {
+		return Told{Opcode: p.op}
+	}
+	return Told{Opcode: p.op, Data: append([]byte(nil), p.data...)}
 }
 
 // params are those of a PARAM_SEND, nil if it is malformed.

@@ -12,8 +12,8 @@ const (
 	DefaultReplyWithin = time.Second
 	// Tries is how often a command is sent before the decoder is given up.
 	Tries = 3
-	// WakeDelay is what a decoder needs to wake up after a byte. Unconfirmed.
-	WakeDelay = 10 * time.Millisecond
+	// WakeDelay is what a decoder needs to wake up after a byte: Grow's manuals say 50 ms.
+	WakeDelay = 50 * time.Millisecond
 	// maxQueue bounds the cues that wait.
 	maxQueue = 8
 )
@@ -288,6 +288,8 @@ func (d *Codec) denied(p packet, now time.Time, emit func(scanner.Result)) {
 	}
 	t.heard = true
 	switch cause := Cause(p.data[0]); {
+	case cause != Resend && t.now.op == ParamSend && t.now.param == paramProgramming && !d.c.Programmable:
+		d.fault(emit, "the decoder refuses to switch off programming by bar code: %s", cause)
 	case cause != Resend:
 		d.refused(cause, emit)
 	case t.tries < Tries:
@@ -330,6 +332,8 @@ func (d *Codec) verify(p packet, emit func(scanner.Result)) {
 	case t.guilty < 2:
 		t.guilty++
 		t.begin()
+	case d.c.Programmable:
+		d.refused(Denied, emit)
 	default:
 		d.fault(emit, "programming by bar code cannot be switched off")
 	}

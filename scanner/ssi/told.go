@@ -22,7 +22,7 @@ func (p Params) Fields() map[string]any { return map[string]any{"params": p} }
 // Told is any other message of the decoder.
 type Told struct {
 	Opcode Opcode // ReplyRevision, CapabilitiesReply, Event, Management, or one unknown here
-	Data   []byte // a copy
+	Data   []byte // a copy; nil for one that is unknown here: it may be a code
 }
 
 // Boot is the event of a decoder that was switched on.

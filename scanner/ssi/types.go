@@ -12,12 +12,14 @@ func symbology(kind byte) (s scanner.Symbology, aim string) {
 	switch kind {
 	case 0x03:
 		return scanner.Code128, ""
-	case 0x1C, 0x2C: // QR, Micro QR
+	case 0x1C, 0x2C, 0xF1: // QR, Micro QR, QR of Grow's modules; they count from F0
 		return scanner.QR, ""
 	case 0xC2:
 		return scanner.QR, "]Q3"
 	case 0x0F:
 		return scanner.GS1128, ""
+	case 0xA2: // AIM 128
+		return scanner.Code128, "]C2"
 	case 0x19: // ISBT 128
 		return scanner.Code128, "]C4"
 	case 0x0B, 0x4B, 0x8B: // plain, with a supplement of 2 and of 5 digits, here and below
@@ -28,16 +30,18 @@ func symbology(kind byte) (s scanner.Symbology, aim string) {
 		return scanner.UPCA, ""
 	case 0x09, 0x49, 0x89, 0x10, 0x50, 0x90: // UPC-E0, UPC-E1
 		return scanner.UPCE, ""
-	case 0x1B:
+	case 0x1B, 0xF2:
 		return scanner.DataMatrix, ""
 	case 0xC1:
 		return scanner.DataMatrix, "]d2"
-	case 0x11, 0x1A: // PDF417, MicroPDF417
+	case 0x11, 0x1A, 0xF0: // PDF417, MicroPDF417
 		return scanner.PDF417, ""
-	case 0x2D, 0x2E: // Aztec, Aztec rune
+	case 0x2D, 0x2E, 0xF3: // Aztec, Aztec rune
 		return scanner.Aztec, ""
-	case 0xB7:
+	case 0xB7, 0xF7:
 		return scanner.HanXin, ""
+	case 0xF4:
+		return scanner.MaxiCode, ""
 	case 0x01, 0x13: // plain, full ASCII
 		return scanner.Code39, ""
 	case 0x02:

@@ -171,6 +171,8 @@ func hostile() []string {
 		decodeQR(0, "12345"+inner+"12345"),
 		decodeQR(0, inner+inner+inner),
 		decodeQR(0, decodeQR(Retransmitted, "8888")+inner),
+		longQR(0, "12345"+inner+longQR(0, "777777")),
+		decodeQR(0, longQR(0, "55555555")),
 		decodeQR(0, "\x17\xf3\x00\x00"+inner+"\x00\x00"+inner),
 	}
 }
@@ -190,9 +192,10 @@ func TestMutatedStreams(t *testing.T) {
 		streams = append(streams, stream{v.bytes(t), v.want()})
 	}
 	for _, h := range hostile() {
-		want := []out{{Text: h[headLen+1 : len(h)-sumLen], Symbology: "qr"}}
+		want := []out{{Text: string(open([]byte(h)).data[1:]), Symbology: "qr"}}
 		streams = append(streams, stream{h, want})
 	}
+	streams = append(streams, stream{longQR(0, code), []out{{Text: code, Symbology: "qr"}}})
 	rounds := 100_000
 	if testing.Short() {
 		rounds = 20_000

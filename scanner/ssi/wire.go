@@ -28,6 +28,7 @@ const (
 	ScanDisable         Opcode = 0xEA
 	Sleep               Opcode = 0xEB
 	DecodeData          Opcode = 0xF3
+	DecodeLong          Opcode = 0xF4 // of Grow's modules; see frameLen
 	Event               Opcode = 0xF6
 	MultipacketSegment  Opcode = 0x73
 	MultipacketACK      Opcode = 0x74
@@ -41,7 +42,7 @@ var names = map[Opcode]string{
 	CapabilitiesRequest: "CAPABILITIES_REQUEST", CapabilitiesReply: "CAPABILITIES_REPLY",
 	RequestRevision: "REQUEST_REVISION", ReplyRevision: "REPLY_REVISION", StartDecode: "START_DECODE",
 	StopDecode: "STOP_DECODE", Beep: "BEEP", LEDOn: "LED_ON", LEDOff: "LED_OFF", ScanEnable: "SCAN_ENABLE",
-	ScanDisable: "SCAN_DISABLE", Sleep: "SLEEP", DecodeData: "DECODE_DATA", Event: "EVENT",
+	ScanDisable: "SCAN_DISABLE", Sleep: "SLEEP", DecodeData: "DECODE_DATA", DecodeLong: "DECODE_DATA long", Event: "EVENT",
 	MultipacketSegment: "MULTIPACKET_SEGMENT", MultipacketACK: "MULTIPACKET_ACK", Management: "SSI_MGMT_COMMAND",
 }
 
@@ -169,14 +170,23 @@ func intact(f []byte) bool {
 	return sumOf(f[:n])+(uint16(f[n])<<8|uint16(f[n+1])) == 0
 }
 
+// longHead is what comes before the data in a DecodeLong: FF, F4, the Length in two bytes, F4,
+// Source, Status.
+const longHead = 7
+
+// isLong reports whether b begins with a DecodeLong.
+func isLong(b []byte) bool { return len(b) > 1 && b[0] == 0xFF && Opcode(b[1]) == DecodeLong }
+
 // frameLen is the length of the packet that b begins with, checksum included: 0 if that is
-// not known yet, -1 if no packet begins like this.
-func frameLen(b []byte) int {
+// not known yet, -1 if no packet begins like this or it is longer than longest.
+func frameLen(b []byte, longest int) int {
 	switch {
 	case len(b) == 0:
 		return 0
 	case b[0] < headLen:
 		return -1
+	case isLong(b):
+		return longLen(b, longest)
 	case len(b) < 3:
 		return 0
 	case b[2] != fromDecoder && b[2] != fromHost && !(Opcode(b[1]) == MultipacketSegment && b[2] == firstSegment):
@@ -185,8 +195,36 @@ func frameLen(b []byte) int {
 	return int(b[0]) + sumLen
 }
 
+func longLen(b []byte, longest int) int {
+	if len(b) < longHead-1 {
+		return 0
+	}
+	n := int(b[2])<<8 | int(b[3])
+	if Opcode(b[4]) != DecodeLong || b[5] != fromDecoder || n < longHead || n+sumLen > longest {
+		return -1
+	}
+	return n + sumLen
+}
+
 // sure reports whether b begins with what is hardly anything but the head of a packet of a
 // decoder.
-func sure(b []byte) bool {
-	return len(b) >= 3 && frameLen(b) > 0 && b[2] != fromHost && names[Opcode(b[1])] != ""
+func sure(b []byte, longest int) bool {
+	return len(b) >= 3 && frameLen(b, longest) > 0 && (isLong(b) || b[2] != fromHost && names[Opcode(b[1])] != "")
+}
+
+// packet is one that is intact, taken apart.
+type packet struct {
+	op     Opcode
+	source byte
+	status byte
+	data   []byte
+}
+
+// open takes a whole packet apart.
+func open(f []byte) packet {
+	end := len(f) - sumLen
+	if isLong(f) {
+		return packet{op: DecodeData, source: f[5], status: f[6], data: f[longHead:end]}
+	}
+	return packet{op: Opcode(f[1]), source: f[2], status: f[3], data: f[headLen:end]}
 }

@@ -20,6 +20,9 @@ type SSIConfig struct {
 	Part int
 	// Cordless sends long codes in numbered segments, and puts 01 and a length before others.
 	Cordless bool
+	// Grow numbers the types of codes in two dimensions as Grow's modules do, and sends codes
+	// that are longer than Part in one packet with a length of two bytes.
+	Grow bool
 	// Sleepy loses the first byte that arrives after a second of silence.
 	Sleepy bool
 	// Unknown are parameters that it denies.
@@ -101,6 +104,7 @@ const (
 	ssiEnable    = 0xE9
 	ssiDisable   = 0xEA
 	ssiDecode    = 0xF3
+	ssiLong      = 0xF4
 	ssiEvent     = 0xF6
 	ssiSegment   = 0x73
 	ssiSegmentOK = 0x74
@@ -122,6 +126,9 @@ var ssiTypes = map[string]byte{
 	"pdf417": 0x11, "datamatrix": 0x1B, "aztec": 0x2D, "code39": 0x01, "itf": 0x06, "databar": 0x30,
 	"codabar": 0x02, "code93": 0x07, "hanxin": 0xB7,
 }
+
+// growTypes are the types of Grow's modules that differ.
+var growTypes = map[byte]byte{0x11: 0xF0, 0x1C: 0xF1, 0x1B: 0xF2, 0x2D: 0xF3, 0xB7: 0xF7}
 
 // NewSSI makes a decoder with factory settings: packets and acknowledgements on, programming
 // by bar code on.
@@ -241,6 +248,15 @@ func (d *SSI) program(text string) error {
 // message puts a code into packets.
 func (d *SSI) message(kind byte, text string) ssiMessage {
 	m := ssiMessage{code: true}
+	if d.c.Grow {
+		if t := growTypes[kind]; t != 0 {
+			kind = t
+		}
+		if len(text) > d.c.Part {
+			m.packets = []ssiPacket{{op: ssiLong, data: append([]byte{kind}, text...)}}
+			return m
+		}
+	}
 	if d.c.Cordless && len(text) > d.c.Part {
 		size := len(text)
 		rest := string([]byte{ssiDecode, 0, 0, byte((size + 3) >> 8), byte(size + 3), kind, 1, byte(size >> 8), byte(size)}) + text

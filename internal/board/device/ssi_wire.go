@@ -260,7 +260,12 @@ func (d *SSI) refused(data []byte) {
 
 // emit puts a packet on the wire.
 func (d *SSI) emit(p ssiPacket, status byte) {
-	f := append([]byte{byte(4 + len(p.data)), p.op, p.source, p.status | status | d.c.Status}, p.data...)
+	f := []byte{byte(4 + len(p.data)), p.op, p.source, p.status | status | d.c.Status}
+	if p.op == ssiLong {
+		n := 7 + len(p.data)
+		f = append([]byte{0xFF, ssiLong, byte(n >> 8), byte(n)}, f[1:]...)
+	}
+	f = append(f, p.data...)
 	sum := -ssiSum(append(f, 0, 0))
 	if d.corrupt > 0 {
 		d.corrupt--
