@@ -136,7 +136,7 @@ func New(c Config) (*Codec, error) {
 func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 	d.emit = emit
 	defer func() { d.emit = nil }()
-	d.silence(now)
+	d.silence(d.gap(p, now))
 	for ; len(p) >= d.c.Record; p = p[d.c.Record:] {
 		d.take(parse(p[:d.c.Record]), now)
 	}
@@ -153,11 +153,25 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 func (d *Codec) Tick(now time.Time, emit func(scanner.Result)) {
 	d.emit = emit
 	defer func() { d.emit = nil }()
-	d.silence(now)
+	d.silence(now.Sub(d.last))
 }
 
-func (d *Codec) silence(now time.Time) {
+// gap is how long the keyboard was silent before p: by the kernel's stamps if there are any,
+// as the program may have stood still.
+func (d *Codec) gap(p []byte, now time.Time) time.Duration {
 	gap := now.Sub(d.last)
+	if len(p) < d.c.Record || d.stamp == 0 {
+		return gap
+	}
+	if wire := micro(parse(p[:d.c.Record]).at - d.stamp); wire >= 0 {
+		gap = min(gap, wire)
+	}
+	return gap
+}
+
+func micro(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+func (d *Codec) silence(gap time.Duration) {
 	if d.Pending() && gap >= PartialAfter {
 		d.violate(scanner.DropPartial, true)
 	}
@@ -173,6 +187,9 @@ func (d *Codec) silence(now time.Time) {
 func (d *Codec) take(r record, now time.Time) {
 	if r.at < d.stamp && (d.Pending() || d.held > 0) {
 		d.violate(scanner.DropPartial, false)
+	}
+	if d.Pending() && d.stamp > 0 && micro(r.at-d.stamp) >= PartialAfter {
+		d.violate(scanner.DropPartial, true)
 	}
 	d.stamp = r.at
 	switch {

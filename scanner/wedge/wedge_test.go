@@ -352,6 +352,17 @@ func TestDrops(t *testing.T) {
 		{"silence that nobody noticed", Config{}, func(b *bench) { b.keys(half...); b.now = b.now.Add(PartialAfter); b.keys(rest...) }, []out{partial}},
 		{"reset in the middle", Config{}, func(b *bench) { b.keys(half...); b.c.Reset(); b.keys(rest...) }, nil},
 		{"reset with a key down", Config{}, func(b *bench) { b.keys(one[:len(one)-2]...); b.c.Reset(); b.keys(one[len(one)-2:]...) }, []out{scan("134567")}},
+		{"the program stood still", Config{}, func(b *bench) {
+			b.keys(half...)
+			in := device.EncodeEvents(rest, b.c.c.Record, b.now.Sub(epoch))
+			b.now = b.now.Add(time.Second)
+			b.feed(in)
+		}, []out{scan("134567")}},
+		{"the program stood still over the end of a scan", Config{}, func(b *bench) {
+			in := device.EncodeEvents(half, b.c.c.Record, time.Hour)
+			in = append(in, device.EncodeEvents(one, b.c.c.Record, time.Hour+time.Second)...)
+			b.feed(in)
+		}, []out{partial}},
 		{"restart", Config{}, func(b *bench) { b.keys(half...); b.c.Restart() }, nil},
 		{"two keys at once", Config{}, func(b *bench) { b.keys(half...); b.keys(change(4, 1)...); b.keys(rest...) }, []out{partial}},
 		{"a key held over Enter", Config{}, func(b *bench) {

@@ -162,6 +162,13 @@ func (f *File) Read(ctx context.Context, p []byte) (int, error) {
 		}
 		return true
 	})
+	if errors.Is(again, os.ErrDeadlineExceeded) {
+		// A program that stood still finds the deadline passed and something to read.
+		again = f.raw.Control(func(fd uintptr) { n, err = read(int(fd), p) })
+		if err == unix.EAGAIN {
+			err = os.ErrDeadlineExceeded
+		}
+	}
 	if n > 0 {
 		f.arrived(waited)
 		return n, nil

@@ -101,6 +101,24 @@ func TestReadEnds(t *testing.T) {
 	}
 }
 
+// TestReadFindsWhatIsThere although its time is over before it began.
+func TestReadFindsWhatIsThere(t *testing.T) {
+	f, device := pair(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		send(t, device, "x")
+		if n, err := f.Read(ctx, make([]byte, 8)); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		_, err := f.Read(ctx, make([]byte, 8))
+		is(t, err, context.Canceled)
+	}
+	device.Close()
+	_, err := f.Read(ctx, make([]byte, 8))
+	is(t, err, drivers.ErrGone)
+}
+
 func TestGone(t *testing.T) {
 	f, device := pair(t)
 	done := make(chan error, 1)
