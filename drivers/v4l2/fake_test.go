@@ -40,7 +40,6 @@ type fake struct {
 	failing   bool // poll says so, and nothing is there
 	sequence  uint32
 	calls     int
-	onPoll    func()
 }
 
 type fakeControl struct{ least, most, value, flags, sticks int32 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,13 +17,11 @@ import (
 	"github.com/tilld/tilld/internal/board/hands"
 )
 
-// What a camera on the virtual board must reach, and any camera when its plug is pulled.
+// What a camera on the virtual board must reach.
 const (
 	cameraFrames = 30
 	cameraRate   = 100 // frames a second, as fast as the emulated bus goes
 	cameraTries  = 5   // for the rate: another program may have the processor
-	cameraPulls  = 5
-	cameraMany   = 100
 )
 
 // cameraBench is one camera at work.
@@ -41,13 +38,6 @@ type cameraBench struct {
 
 // cameraCheck looks at every camera: its pictures, its controls, its plug.
 func cameraCheck(ctx context.Context, b *Bench) error { return b.cameras(ctx, (*cameraBench).all) }
-
-// cameraPlugCheck pulls the plug a hundred times.
-func cameraPlugCheck(ctx context.Context, b *Bench) error {
-	return b.cameras(ctx, func(c *cameraBench, ctx context.Context) {
-		c.rule("unplugged while streaming, often", func(v *hands.Verdict) error { return c.pulls(ctx, cameraMany, v) })
-	})
-}
 
 func (b *Bench) cameras(ctx context.Context, check func(*cameraBench, context.Context)) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -311,83 +301,4 @@ func (c *cameraBench) damage(ctx context.Context, v *hands.Verdict) error {
 	}
 	v.Found = fmt.Sprintf("%d marked, %d kept back by the kernel, none taken for whole", marked, missing)
 	return nil
-}
-
-// pulls takes the plug out while frames come, and puts it in again.
-func (c *cameraBench) pulls(ctx context.Context, times int, v *hands.Verdict) error {
-	v.Of = times
-	before, err := openFiles()
-	if err != nil {
-		return err
-	}
-	var noticed, closed, back time.Duration
-	for range times {
-		n, cl, b, err := c.pull(ctx)
-		if err != nil {
-			return err
-		}
-		noticed, closed, back = max(noticed, n), max(closed, cl), max(back, b)
-		v.Done++
-	}
-	v.Found = fmt.Sprintf("noticed in %s, closed in %s, back in %s at most", ms(noticed), ms(closed), ms(back))
-	after, err := openFiles()
-	switch {
-	case err != nil:
-		return err
-	case after > before:
-		return fmt.Errorf("%d more files are open", after-before)
-	case noticed > noticedWithin, closed > closesWithin, back > backWithin:
-		return fmt.Errorf("allowed are %v, %v and %v", noticedWithin, closesWithin, backWithin)
-	}
-	return nil
-}
-
-func (c *cameraBench) pull(ctx context.Context) (noticed, closed, back time.Duration, err error) {
-	if _, err = c.cam.Start(ctx, c.modes[0]); err != nil {
-		return
-	}
-	f, err := c.next(ctx)
-	if err != nil {
-		return
-	}
-	f.Release()
-	out, err := c.Do(ctx, hands.Order{Do: hands.Unplug, Device: c.about.Name})
-	if err != nil {
-		return
-	}
-	for err == nil {
-		if f, err = c.next(ctx); err == nil {
-			f.Release()
-		}
-	}
-	if noticed = hands.Now() - out.At; !errors.Is(err, drivers.ErrGone) {
-		return
-	}
-	begun := time.Now()
-	err = c.cam.Close()
-	if closed = time.Since(begun); err != nil {
-		return
-	}
-	in, err := c.Do(ctx, hands.Order{Do: hands.Plug, Device: c.about.Name})
-	if err != nil {
-		return
-	}
-	if err = c.open(ctx); err != nil {
-		return
-	}
-	if _, err = c.cam.Start(ctx, c.modes[0]); err != nil {
-		return
-	}
-	if f, err = c.next(ctx); err != nil {
-		return
-	}
-	back = hands.Now() - in.At
-	f.Release()
-	return noticed, closed, back, c.cam.Stop(ctx)
-}
-
-// openFiles is how many files this process has open.
-func openFiles() (int, error) {
-	list, err := os.ReadDir("/proc/self/fd")
-	return len(list), err
 }
