@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tilld/tilld/drivers/gpio"
 	"github.com/tilld/tilld/drivers/uevent"
 	"github.com/tilld/tilld/internal/board/hands"
 )
@@ -52,6 +53,8 @@ func Checks() []Check {
 		{"swap", false, swapCheck},
 		{"camera", false, cameraCheck},
 		{"camera-plug", true, cameraPlugCheck},
+		{"pins", false, pinsCheck},
+		{"chips", false, chipsCheck},
 		{"sale", false, saleCheck},
 		{"clock", true, clockCheck},
 		{"watchdog", true, watchdogCheck},
@@ -87,6 +90,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			fmt.Fprintln(stdout, c.Name)
 		}
 		return nil
+	}
+	// First of all: periph.io may close descriptors when it starts.
+	if err := gpio.Init(); err != nil {
+		return err
 	}
 	if err := b.reach(ctx, *devices, stdin); err != nil {
 		return err
