@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tilld/tilld/drivers"
 	"github.com/tilld/tilld/drivers/internal/chardev"
 	"github.com/tilld/tilld/internal/secret"
@@ -89,8 +91,14 @@ func (d *Device) Read(ctx context.Context, p []byte) (int, error) {
 }
 
 // Write sends one output report, its id first. Its deadline is the context's, or one second.
+// The error is unix.EPIPE when the device refuses it.
 func (d *Device) Write(ctx context.Context, report []byte) (int, error) {
-	return d.file.Write(ctx, report)
+	n, err := d.file.Write(ctx, report)
+	if errors.Is(err, unix.EPIPE) {
+		err = &drivers.Error{Op: "write", Subject: d.file.String(), Err: unix.EPIPE,
+			Hint: "the device refuses commands: choose another dialect for it, or none"}
+	}
+	return n, err
 }
 
 // SetFeature sends one feature report, its id first (0 where the device has none). Its

@@ -107,6 +107,10 @@ func TestReports(t *testing.T) {
 	if _, err := d.Read(t.Context(), b); !errors.Is(err, drivers.ErrGone) {
 		t.Error(err)
 	}
+	var e *drivers.Error
+	if _, err := d.Write(t.Context(), b[:64]); !errors.Is(err, unix.EPIPE) || !errors.As(err, &e) || e.Hint == "" {
+		t.Error(err)
+	}
 }
 
 // TestOverrun: as many reports wait as the kernel keeps. Some may be lost, so the device is

@@ -307,7 +307,7 @@ func (p *parser) commands(l *Layout) {
 	for _, want := range []func(output) bool{
 		func(o output) bool { return o.id == 0xFD },
 		func(o output) bool { return o.id == 0x04 },
-		func(o output) bool { return o.vendor && o.id != 0 },
+		func(o output) bool { return o.vendor },
 	} {
 		for _, o := range p.outputs {
 			if bytes := p.out[o.id] / bitsOfByte; want(o) && bytes >= least && bytes < MaxSize {

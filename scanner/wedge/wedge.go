@@ -434,7 +434,7 @@ func (d *Codec) forgetKeys() {
 
 func (d *Codec) wipe() {
 	secret.Zero(d.buf)
-	d.buf, d.dead, d.altN, d.ended = d.buf[:0], 0, 0, false
+	d.buf, d.dead, d.alt, d.altN, d.ended = d.buf[:0], 0, [4]byte{}, 0, false
 	clear(d.typed)
 	d.typed = d.typed[:0]
 }

@@ -228,7 +228,7 @@ func (f *File) cause(ctx context.Context, err error) error {
 		return ended(ctx)
 	case err == nil, err == io.EOF:
 		return fmt.Errorf("%w: hung up", drivers.ErrGone)
-	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, unix.EIO), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE):
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, unix.EIO), errors.Is(err, unix.ECONNRESET):
 		return fmt.Errorf("%w: %w", drivers.ErrGone, err)
 	}
 	return err
