@@ -233,16 +233,17 @@ func (d *Codec) again(b []byte) bool {
 		return false
 	}
 	first, second := b[:n], b[n:2*n]
-	if first[0] != second[0] || first[1] != second[1] || frameLen(second, d.longest) != n {
-		return false
-	}
 	differ := 0
 	for i := range first {
 		if first[i] != second[i] {
 			differ++
 		}
 	}
-	return differ <= 4+n/4
+	if first[0] != second[0] || first[1] != second[1] || frameLen(second, d.longest) != n || differ > 4+n/4 {
+		d.bad = 0 // what comes later will not change that
+		return false
+	}
+	return true
 }
 
 // silence ends what is in buf, if the line was silent for long enough.

@@ -183,6 +183,49 @@ func (d *SSI) values(data []byte) []byte {
 	return reply
 }
 
+// message puts a code into packets.
+func (d *SSI) message(kind byte, text string) ssiMessage {
+	m := ssiMessage{code: true}
+	if d.c.Grow {
+		if t := growTypes[kind]; t != 0 {
+			kind = t
+		}
+		if len(text) > d.c.Part {
+			m.packets = []ssiPacket{{op: ssiLong, data: append([]byte{kind}, text...)}}
+			return m
+		}
+	}
+	if d.c.Cordless && len(text) > d.c.Part {
+		size := len(text)
+		rest := string([]byte{ssiDecode, 0, 0, byte((size + 3) >> 8), byte(size + 3), kind, 1, byte(size >> 8), byte(size)}) + text
+		for n := byte(0); rest != ""; n++ {
+			part := rest[:min(len(rest), d.c.Part)]
+			rest = rest[len(part):]
+			source := byte(0)
+			if n == 0 {
+				source = 2
+			}
+			m.packets = append(m.packets, ssiPacket{op: ssiSegment, source: source, data: append([]byte{n}, part...)})
+		}
+		return m
+	}
+	if d.c.Cordless {
+		data := append([]byte{kind, 1, byte(len(text) >> 8), byte(len(text))}, text...)
+		m.packets = append(m.packets, ssiPacket{op: ssiDecode, status: 0x20, data: data})
+		return m
+	}
+	for text != "" {
+		part := text[:min(len(text), d.c.Part)]
+		text = text[len(part):]
+		p := ssiPacket{op: ssiDecode, data: append([]byte{kind}, part...)}
+		if text != "" {
+			p.status = 2
+		}
+		m.packets = append(m.packets, p)
+	}
+	return m
+}
+
 // answer sends an ACK or a NAK, which nobody acknowledges.
 func (d *SSI) answer(op byte, data ...byte) {
 	d.emit(ssiPacket{op: op, status: 0x80, data: data}, 0)
