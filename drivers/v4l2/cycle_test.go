@@ -73,8 +73,8 @@ func TestCycles(t *testing.T) {
 			others.Wait()
 			<-d.done
 			k.do(func() {
-				if k.opened != 0 || k.mapped != 0 {
-					t.Errorf("seed %d: %d descriptors and %d mappings left", seed, k.opened, k.mapped)
+				if k.opened != 0 || k.mapped != 0 || k.locked != 0 {
+					t.Errorf("seed %d: %d descriptors, %d mappings and %d locked bytes left", seed, k.opened, k.mapped, k.locked)
 				}
 			})
 		})
@@ -88,7 +88,7 @@ func BenchmarkFrame(b *testing.B) {
 	d := &Device{name: "nir", limit: DefaultFrames}
 	d.queue.ready = make(chan struct{}, 1)
 	s := &stream{mode: sense.Mode{Pixel: sense.GREY, Width: w, Height: h}, stride: w, maps: [][]byte{make([]byte, w*h)}}
-	s.pool.size, s.pool.limit = w*h, DefaultFrames
+	s.pool = newPool(kernel{}, w*h, DefaultFrames)
 	b.SetBytes(w * h)
 	b.ReportAllocs()
 	for b.Loop() {

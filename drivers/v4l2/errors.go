@@ -38,12 +38,11 @@ func fail(op, path string, err error) error {
 		e.Hint = "plug the camera in, or correct the device in the configuration"
 	case errors.Is(err, fs.ErrPermission):
 		e.Hint = "let tilld's user open the camera: add it to the group video (ls -l " + path + ")"
-	case errors.Is(err, unix.ENOTTY), errors.Is(err, ErrNotCamera):
-		e.Err = fmt.Errorf("%w: %w", ErrNotCamera, err)
-		if errors.Is(err, ErrNotCamera) {
-			e.Err = err
-		}
+	case errors.Is(err, ErrNotCamera):
 		e.Hint = "take the other /dev/video* of this camera"
+	case errors.Is(err, unix.ENOTTY):
+		e.Err = fmt.Errorf("%w: %w", ErrNotCamera, err)
+		e.Hint = "correct the device in the configuration: it is no /dev/video*"
 	case errors.Is(err, unix.ENOSPC):
 		e.Hint = "the USB bus has no bandwidth left: plug the camera elsewhere, or choose MJPG or a smaller size"
 	case errors.Is(err, unix.EPROTO), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.EPIPE):

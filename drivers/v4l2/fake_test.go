@@ -33,6 +33,7 @@ type fake struct {
 	opened    int
 	buffers   [][]byte
 	mapped    int
+	locked    int
 	queued    []uint32
 	done      []fakeBuffer
 	streaming bool
@@ -141,6 +142,18 @@ func (k *fake) mmap(_ int, offset int64, n int) ([]byte, error) {
 	defer k.mu.Unlock()
 	k.mapped++
 	return k.buffers[offset>>12][:n], nil
+}
+
+func (k *fake) lock(b []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.locked += len(b)
+}
+
+func (k *fake) unlock(b []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.locked -= len(b)
 }
 
 func (k *fake) munmap([]byte) error {

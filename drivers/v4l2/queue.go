@@ -46,6 +46,9 @@ func (q *queue) take() (*sense.Frame, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.frames) == 0 {
+		if q.err != nil {
+			q.wake() // there may be another who waits
+		}
 		return nil, q.err
 	}
 	f := q.frames[0]
@@ -81,14 +84,25 @@ func (q *queue) reset() {
 	q.frames, q.err, q.begun = q.frames[:0], nil, false
 }
 
-// pool is the memory of one stream's frames: made when first needed, used again, bounded.
+// pool is the memory of one stream's frames: made when first needed, used again, bounded, and
+// locked, so that no frame gets into a swap file. Where the limit on locked memory is too low
+// (RLIMIT_MEMLOCK) it is not.
 type pool struct {
+	sys   sys
+	size  int // of each piece
+	limit int // pieces
+	back  func([]byte)
+
 	mu    sync.Mutex
 	free  [][]byte
 	made  int
-	limit int
-	size  int
 	ended bool
+}
+
+func newPool(s sys, size, limit int) *pool {
+	p := &pool{sys: s, size: size, limit: limit}
+	p.back = p.put
+	return p
 }
 
 // get is memory for n bytes, nil where the limit is reached.
@@ -104,22 +118,33 @@ func (p *pool) get(n int) []byte {
 		return nil
 	}
 	p.made++
-	return make([]byte, n, p.size)
+	// The runtime gives pieces of this size pages of their own.
+	b := make([]byte, max(p.size, leastPiece))
+	p.sys.lock(b)
+	return b[:n]
 }
+
+// leastPiece is more than the runtime puts several of into one page.
+const leastPiece = 64 << 10
 
 // put takes memory back that is wiped.
 func (p *pool) put(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.ended {
-		p.free = append(p.free, b)
+	if p.ended {
+		p.sys.unlock(b[:cap(b)])
+		return
 	}
+	p.free = append(p.free, b)
 }
 
 // end lets the memory go; frames that are still out take theirs with them.
 func (p *pool) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, b := range p.free {
+		p.sys.unlock(b[:cap(b)])
+	}
 	p.free, p.ended = nil, true
 }
 

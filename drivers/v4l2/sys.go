@@ -18,6 +18,9 @@ type sys interface {
 	ioctl(fd int, req uintptr, arg unsafe.Pointer) error
 	mmap(fd int, offset int64, n int) ([]byte, error)
 	munmap(b []byte) error
+	// lock keeps memory out of swap, as far as the system's limits allow.
+	lock(b []byte)
+	unlock(b []byte)
 	// waker makes a descriptor that signal wakes poll through, from any goroutine.
 	waker() (fd int, err error)
 	signal(waker int) error
@@ -52,6 +55,9 @@ func (kernel) mmap(fd int, offset int64, n int) ([]byte, error) {
 }
 
 func (kernel) munmap(b []byte) error { return unix.Munmap(b) }
+
+func (kernel) lock(b []byte)   { _ = unix.Mlock(b) }
+func (kernel) unlock(b []byte) { _ = unix.Munlock(b) }
 
 func (kernel) waker() (int, error) { return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) }
 
