@@ -135,6 +135,7 @@ var textsEn = map[string]string{
 	"page.hint":              "What to do",
 	"page.since":             "since",
 	"page.closing":           "no new sales",
+	"page.critical":          "critical",
 	"page.warning":           "warning",
 	"page.notice":            "notice",
 	"page.open":              "Not settled",

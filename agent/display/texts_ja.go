@@ -135,6 +135,7 @@ var textsJa = map[string]string{
 	"page.hint":              "対処",
 	"page.since":             "発生",
 	"page.closing":           "受付停止",
+	"page.critical":          "重大",
 	"page.warning":           "警告",
 	"page.notice":            "お知らせ",
 	"page.open":              "未完了",

@@ -135,6 +135,7 @@ var textsZh = map[string]string{
 	"page.hint":              "处理",
 	"page.since":             "自",
 	"page.closing":           "停止收款",
+	"page.critical":          "严重",
 	"page.warning":           "警告",
 	"page.notice":            "提示",
 	"page.open":              "未了结",

@@ -16,7 +16,9 @@ type Severity string
 const (
 	Notice  Severity = "notice"  // worth knowing
 	Warning Severity = "warning" // works, but not for long or not as it should
-	Closed  Severity = "closed"  // no new sale is accepted; open ones are finished
+	// Critical: someone must look at once. New sales are taken all the same.
+	Critical Severity = "critical"
+	Closed   Severity = "closed" // no new sale is accepted; open ones are finished
 )
 
 // Cause is one thing that is wrong now.
@@ -92,7 +94,7 @@ func (b *Board) Causes() []Cause {
 	for _, c := range b.causes {
 		out = append(out, c)
 	}
-	rank := map[Severity]int{Closed: 0, Warning: 1, Notice: 2}
+	rank := map[Severity]int{Closed: 0, Critical: 1, Warning: 2, Notice: 3}
 	slices.SortFunc(out, func(x, y Cause) int {
 		if d := rank[x.Severity] - rank[y.Severity]; d != 0 {
 			return d

@@ -37,6 +37,7 @@ type daemon struct {
 	health *health.Board
 	clock  *terminal.Clock
 	keys   openedKeys
+	pins   *pins
 	queue  *queue.Queue
 	found  queue.Recovery
 	tree   *uevent.Tree
@@ -67,6 +68,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daem
 	d := &daemon{cfg: cfg, log: log, health: health.NewBoard(), since: time.Now()}
 	d.health.OnChange(d.logCause)
 	steps := []func() error{
+		d.startPins, // before anything else opens files
 		d.listen,
 		func() error { return d.openJournal(ctx) },
 		d.listenControl,
@@ -293,6 +295,7 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		part(func() error { return d.screen.Serve(ctx, d.screenL) })
 		part(func() error { return d.serveControl(ctx) })
 		part(func() error { d.housekeeping(ctx); return nil })
+		part(func() error { d.pins.run(ctx, d.till); return nil })
 		part(func() error { d.reloadOnHangup(ctx); return nil })
 		part(func() error { d.renewCertificates(ctx, renewEvery, renewAgain); return nil })
 		part(func() error { watchdog(ctx, d.tillAnswers, d.journalAnswers); return nil })
@@ -397,7 +400,7 @@ func (d *daemon) replaced(name string, before, now drivers.ID) {
 // serveControl answers the command line until ctx ends.
 func (d *daemon) serveControl(ctx context.Context) error {
 	api := &control.Server{Till: d.till, Bills: d.till, Health: d.health, Contracts: d.contractStates,
-		Devices: func() []control.Device { return devicesOf(d.cfg.Scanners, d.hub) },
+		Devices: func() []control.Device { return append(devicesOf(d.cfg.Scanners, d.hub), d.pins.devices()...) },
 		Clock:   d.clockState, Journal: d.journalState, Reload: d.reload,
 		Status: control.Status{POIID: d.cfg.POIID(), Environment: d.cfg.Environment, Version: version, Since: d.since}}
 	h := &http.Server{Handler: api.Handler(), ReadHeaderTimeout: 10 * time.Second,

@@ -116,7 +116,14 @@ func (e *env) device(d control.Device) {
 			stands += ": " + d.Why
 		}
 	}
-	e.printf("scanner %s (%s %s): %s\n", d.Name, d.Driver, d.Port, stands)
+	switch {
+	case d.Kind == "":
+		e.printf("scanner %s (%s %s): %s\n", d.Name, d.Driver, d.Port, stands)
+	case d.Open && d.State != "":
+		e.printf("%s (%s): %s\n", d.Kind, d.Port, d.State)
+	default:
+		e.printf("%s (%s): %s\n", d.Kind, d.Port, stands)
+	}
 	if !d.Open && d.Hint != "" {
 		e.printf("  hint: %s\n", d.Hint)
 	}

@@ -19,6 +19,9 @@ type Config struct {
 	Display     Display
 	Control     Control
 	Scanners    []Scanner
+	Indicator   Indicator
+	Door        Contact
+	Tamper      Contact
 	Contracts   []Contract
 	CodeRules   []paycode.Rule // the shop's own rows, and changes to the built-in ones
 }

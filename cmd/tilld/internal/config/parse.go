@@ -28,6 +28,7 @@ func Parse(data []byte, dir string, known Known) (*Config, Problems) {
 	p.pos(r)
 	p.display(r)
 	p.scanners(r)
+	p.pins(r)
 	p.contracts(r)
 	p.ceilings(r)
 	p.offers(r)

@@ -51,8 +51,12 @@ type ClockState struct {
 	Why     string    `json:"why,omitempty"`
 }
 
-// Device is one scanner.
+// Device is one scanner, or what Kind says.
 type Device struct {
+	// Kind is empty for a scanner, else "indicator", "door" or "tamper".
+	Kind string `json:"kind,omitempty"`
+	// State is how a door or a tamper switch stands: "open" or "closed".
+	State  string `json:"state,omitempty"`
 	Name   string `json:"name"`
 	Driver string `json:"driver"`
 	Port   string `json:"port"`           // as configured: a path, or what the device is
