@@ -51,6 +51,7 @@ type grammar struct {
 	EMV      emvCmd      `cmd:"" help:"Explain an EMVCo payload tag by tag." name:"emv" group:"Without a daemon:"`
 	Decode   decodeCmd   `cmd:"" help:"Say what comes of a dump of what a scanner sent." group:"Without a daemon:"`
 	Route    routeCmd    `cmd:"" help:"Say which contract a code or scheme goes to." group:"Without a daemon:"`
+	Key      keyCmd      `cmd:"" help:"Make and seal keys in a TPM." group:"Without a daemon:"`
 }
 
 // env is what a command works with.
