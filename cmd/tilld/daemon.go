@@ -391,9 +391,14 @@ func (d *daemon) hotplug(why error) {
 }
 
 // replaced is told that plugs were swapped, or a device was replaced by one of its kind.
-func (d *daemon) replaced(name string, before, now drivers.ID) {
-	d.health.Set(health.Cause{Code: "device-replaced", Severity: health.Notice, Subject: name,
-		Text: fmt.Sprintf("the place %s holds another device now: %s, before %s", name, now, before),
+func (d *daemon) replaced(name string, first, now drivers.ID) {
+	const code = "device-replaced"
+	if first.Vendor == now.Vendor && first.Product == now.Product && first.Serial == now.Serial {
+		d.health.Clear(code, name)
+		return
+	}
+	d.health.Set(health.Cause{Code: code, Severity: health.Notice, Subject: name,
+		Text: fmt.Sprintf("%s is another device now: %s, at first %s", name, now, first),
 		Hint: "if that is not meant, put the plugs back as they were"})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 	"github.com/tilld/tilld/cmd/tilld/internal/control"
+	"github.com/tilld/tilld/drivers"
 	"github.com/tilld/tilld/drivers/holder"
 	"github.com/tilld/tilld/drivers/uevent"
 )
@@ -88,24 +89,20 @@ func (c devicesCmd) Run(e *env) error {
 
 // scanners are those of the configuration, as far as it can be read.
 func (e *env) scanners() []config.Scanner {
-	cfg, problems, err := e.load()
+	cfg, _, err := e.load()
 	if err != nil {
 		return nil
 	}
-	var bad []string
-	for _, p := range problems {
-		if p.Level == config.Mistake {
-			bad = append(bad, p.Key)
-		}
-	}
 	return slices.DeleteFunc(cfg.Scanners, func(s config.Scanner) bool {
-		return s.Where() == "" || len(bad) > 0 && slices.ContainsFunc(bad, func(k string) bool { return strings.HasPrefix(k, "scanner") })
+		_, err := drivers.ParseMatch(s.Device)
+		return s.Port == "" && err != nil
 	})
 }
 
 // looker looks at the nodes below the root.
 func (c devicesCmd) looker() looker {
 	at := func(path string) string { return filepath.Join(c.Root, path) }
+	programs := holder.Look(at("/proc"))
 	return looker{
 		real: func(path string) (string, error) {
 			real, err := filepath.EvalSymlinks(at(path))
@@ -116,7 +113,7 @@ func (c devicesCmd) looker() looker {
 			return filepath.Join("/", strings.TrimPrefix(real, root)), err
 		},
 		access: func(path string) error { return holder.Access(at(path)) },
-		holder: func(path string) (who, hint string) { return holder.Reason(at("/proc"), path) },
+		holder: programs.Reason,
 	}
 }
 

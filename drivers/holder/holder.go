@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,53 +21,59 @@ type Process struct {
 // String is "ModemManager (process 812)".
 func (p Process) String() string { return fmt.Sprintf("%s (process %d)", p.Name, p.PID) }
 
-// Of lists the other processes that have a device node open, as far as the caller may know:
-// without root it sees only its own user's. Proc is where procfs is mounted: "/proc".
-func Of(proc, node string) (list []Process) {
-	if real, err := filepath.EvalSymlinks(node); err == nil {
-		node = real
-	}
-	for _, p := range processes(proc) {
-		fds := filepath.Join(proc, strconv.Itoa(p), "fd")
+// Table is which programs have which files open, at one moment.
+type Table struct {
+	open  map[string][]Process // by the path behind all links
+	modem *Process             // ModemManager, whatever it has open
+}
+
+const modemManager = "ModemManager"
+
+// Look reads what the other processes have open, as far as the caller may know: without root
+// it sees only its own user's. Proc is where procfs is mounted: "/proc".
+func Look(proc string) *Table {
+	t := &Table{open: map[string][]Process{}}
+	for _, pid := range processes(proc) {
+		p := Process{pid, name(proc, pid)}
+		if p.Name == modemManager {
+			t.modem = &p
+		}
+		fds := filepath.Join(proc, strconv.Itoa(pid), "fd")
 		names, err := os.ReadDir(fds)
 		if err != nil {
 			continue
 		}
 		for _, n := range names {
-			if target, err := os.Readlink(filepath.Join(fds, n.Name())); err == nil && target == node {
-				list = append(list, Process{p, name(proc, p)})
-				break
+			target, err := os.Readlink(filepath.Join(fds, n.Name()))
+			if err == nil && strings.HasPrefix(target, "/") && !slices.Contains(t.open[target], p) {
+				t.open[target] = append(t.open[target], p)
 			}
 		}
 	}
-	return list
+	return t
 }
 
-// Running finds a process by its name; false: there is none.
-func Running(proc, want string) (Process, bool) {
-	for _, p := range processes(proc) {
-		if name(proc, p) == want {
-			return Process{p, want}, true
-		}
+// Of lists the processes that have a device node open.
+func (t *Table) Of(node string) []Process {
+	if real, err := filepath.EvalSymlinks(node); err == nil {
+		node = real
 	}
-	return Process{}, false
+	return t.open[node]
 }
 
 // Reason says who has a node open, and what to do about that: "ModemManager (process 812)".
-// Both are empty where nothing can be known.
-func Reason(proc, node string) (who, hint string) {
+// Both are empty where nothing can be known. A ModemManager that runs and whose files cannot
+// be seen is suspected of every serial line.
+func (t *Table) Reason(node string) (who, hint string) {
 	const keepAway = `keep ModemManager away: ENV{ID_MM_DEVICE_IGNORE}="1" in a udev rule for the device, then plug it in again`
-	list := Of(proc, node)
-	for _, p := range list {
-		if p.Name == "ModemManager" {
-			return p.String(), keepAway
-		}
-	}
-	if len(list) > 0 {
+	list := t.Of(node)
+	switch {
+	case slices.ContainsFunc(list, func(p Process) bool { return p.Name == modemManager }):
+		return t.modem.String(), keepAway
+	case len(list) > 0:
 		return list[0].String(), "stop " + list[0].Name + ", or let it leave the device alone"
-	}
-	if p, ok := Running(proc, "ModemManager"); ok && strings.Contains(filepath.Base(node), "tty") {
-		return "perhaps " + p.String(), keepAway
+	case t.modem != nil && strings.HasPrefix(filepath.Base(node), "tty") && unix.Geteuid() != 0:
+		return "perhaps " + t.modem.String(), keepAway
 	}
 	return "", ""
 }

@@ -32,9 +32,12 @@ func claim(path string, rdev uint64) error {
 func exclude(fd int, path string) error {
 	// Root gets in where another program has the port for itself. Without that other program
 	// the mode was left behind, on a terminal that yet another keeps open.
-	if excluded(fd) && len(holder.Of("/proc", path)) > 0 {
-		who, hint := holder.Reason("/proc", path)
-		return &heldError{who: who, hint: hint}
+	if excluded(fd) {
+		programs := holder.Look("/proc")
+		if len(programs.Of(path)) > 0 {
+			who, hint := programs.Reason(path)
+			return &heldError{who: who, hint: hint}
+		}
 	}
 	return unix.IoctlSetInt(fd, unix.TIOCEXCL, 0)
 }

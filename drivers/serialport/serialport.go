@@ -176,7 +176,7 @@ func openError(path string, err error) error {
 	case errors.As(err, &held):
 		hint = held.hint
 	case errors.Is(err, unix.EBUSY):
-		who, what := holder.Reason("/proc", path)
+		who, what := holder.Look("/proc").Reason(path)
 		if err, hint = drivers.ErrBusy, "another program has this port: stop it"; who != "" {
 			err, hint = &heldError{who: who}, what
 		}

@@ -24,7 +24,7 @@ type Opener func(ctx context.Context, path string) (drivers.Transport, error)
 // it, and ends the transport with drivers.ErrGone as soon as the node is removed. A device
 // that was plugged in this moment is tried for a second while its node cannot be opened.
 func (t *Tree) Open(m drivers.Match, subsystem string, open Opener) func(context.Context) (drivers.Transport, error) {
-	var before drivers.ID
+	var before place
 	return func(ctx context.Context) (drivers.Transport, error) {
 		if err := t.wait(ctx); err != nil {
 			return nil, err
@@ -51,21 +51,27 @@ func (t *Tree) find(m drivers.Match, subsystem string) (entry, error) {
 	return t.list[i], nil
 }
 
+// place remembers which device a name led to.
+type place struct{ first, last drivers.ID }
+
 // opened tells when what a name leads to is another device than the last time.
-func (t *Tree) opened(name string, before *drivers.ID, now drivers.ID) {
-	b := *before
-	if *before = now; t.c.Replaced == nil || b == (drivers.ID{}) {
+func (t *Tree) opened(name string, p *place, now drivers.ID) {
+	last := p.last
+	p.last = now
+	if p.first == (drivers.ID{}) {
+		p.first = now
 		return
 	}
-	if b.Vendor != now.Vendor || b.Product != now.Product || b.Serial != now.Serial {
-		t.c.Replaced(name, b, now)
+	other := last.Vendor != now.Vendor || last.Product != now.Product || last.Serial != now.Serial
+	if other && t.c.Replaced != nil {
+		t.c.Replaced(name, p.first, now)
 	}
 }
 
 // OpenPath is Open of a path: a node, or a link that udev makes to one. It is for devices
 // that have no other name; a node that comes back under another number is not found.
 func (t *Tree) OpenPath(path string, open Opener) func(context.Context) (drivers.Transport, error) {
-	var before drivers.ID
+	var before place
 	return func(ctx context.Context) (drivers.Transport, error) {
 		if err := t.wait(ctx); err != nil {
 			return nil, err

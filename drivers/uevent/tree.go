@@ -17,6 +17,8 @@ const (
 	// audit is how often it is looked at anyway: a container can be deaf to messages without
 	// an error that says so.
 	audit = 30 * time.Second
+	// listenAgain is how long sysfs is polled before the messages are tried again.
+	listenAgain = time.Minute
 	// queued events of one watcher; who is slower gets a Resync instead.
 	queued = 64
 )
@@ -37,8 +39,9 @@ type Config struct {
 	// why not, by looking at sysfs. It must not block.
 	Report func(why error)
 	// Replaced, if not nil, is told that a name which Open or OpenPath was given leads to
-	// another device than it did before: plugs were swapped. It must not block.
-	Replaced func(name string, before, now drivers.ID)
+	// another device than it did at first: plugs were swapped. It is told the same device
+	// twice when all is as it was. It must not block, and is called from any goroutine.
+	Replaced func(name string, first, now drivers.ID)
 }
 
 // Tree is the list of this machine's device nodes, kept up to date. Its methods may be
@@ -85,12 +88,23 @@ func NewTree(c Config) *Tree {
 
 // Run keeps the list until ctx ends, then returns nil.
 func (t *Tree) Run(ctx context.Context) error {
+	told := "nothing yet"
+	report := func(why error) {
+		text := ""
+		if why != nil {
+			text = why.Error()
+		}
+		if text != told && t.c.Report != nil {
+			t.c.Report(why)
+		}
+		told = text
+	}
 	for ctx.Err() == nil {
 		source, err := t.c.Listen()
-		t.report(err)
+		report(err)
 		if err != nil {
-			// Rights do not come back while a program runs, so nothing else is tried.
-			t.poll(ctx)
+			// Rights do not come back while a program runs, but room for a socket may.
+			t.poll(ctx, listenAgain)
 			continue
 		}
 		err = t.listen(ctx, source)
@@ -98,16 +112,10 @@ func (t *Tree) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		t.report(err)
-		pause(ctx, t.c.Poll)
+		report(err)
+		t.poll(ctx, t.c.Poll)
 	}
 	return nil
-}
-
-func (t *Tree) report(why error) {
-	if t.c.Report != nil {
-		t.c.Report(why)
-	}
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -119,9 +127,9 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// poll looks at sysfs until ctx ends.
-func (t *Tree) poll(ctx context.Context) {
-	for ctx.Err() == nil {
+// poll looks at sysfs for a time.
+func (t *Tree) poll(ctx context.Context, long time.Duration) {
+	for end := time.Now().Add(long); ctx.Err() == nil && time.Now().Before(end); {
 		t.look()
 		pause(ctx, t.c.Poll)
 	}

@@ -236,6 +236,12 @@ func TestTreeWithoutMessages(t *testing.T) {
 		m := boot(t)
 		refused := errors.New("no netlink here")
 		var said []error
+		silent := NewTree(Config{Root: m.Root, Listen: func() (Source, error) { return nil, refused }})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := silent.Run(ctx); err != nil { // nobody to report to
+			t.Error(err)
+		}
 		m.tree = NewTree(Config{Root: m.Root, Listen: func() (Source, error) { return nil, refused },
 			Report: func(why error) { said = append(said, why) }})
 		events := m.tree.Watch(t.Context())
@@ -256,6 +262,26 @@ func TestTreeWithoutMessages(t *testing.T) {
 		m.stop()
 		if len(said) != 1 || !errors.Is(said[0], refused) {
 			t.Errorf("reported %v", said)
+		}
+	})
+}
+
+func TestTreeTriesForMessagesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := boot(t)
+		var said []error
+		tries := 0
+		m.tree = NewTree(Config{Root: m.Root, Report: func(why error) { said = append(said, why) }, Listen: func() (Source, error) {
+			if tries++; tries < 3 {
+				return nil, syscall.ENOMEM
+			}
+			return m.listen()
+		}})
+		m.run()
+		time.Sleep(3 * listenAgain)
+		m.stop()
+		if tries != 3 || len(said) != 2 || said[0] == nil || said[1] != nil {
+			t.Errorf("%d tries, reported %v", tries, said)
 		}
 	})
 }
@@ -403,8 +429,8 @@ func TestSwappedPlugsAreNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := boot(t)
 		var told []string
-		m.tree = NewTree(Config{Root: m.Root, Listen: m.listen, Replaced: func(name string, before, now drivers.ID) {
-			told = append(told, fmt.Sprintf("%s: %s, before %s", name, now.Serial, before.Serial))
+		m.tree = NewTree(Config{Root: m.Root, Listen: m.listen, Replaced: func(name string, first, now drivers.ID) {
+			told = append(told, fmt.Sprintf("%s: %s, first %s", name, now.Serial, first.Serial))
 		}})
 		var open atomic.Int32
 		opener := func(_ context.Context, path string) (drivers.Transport, error) {
@@ -413,7 +439,7 @@ func TestSwappedPlugsAreNoticed(t *testing.T) {
 		byPlace, byPath := m.tree.Open(match(t, "0c2e:0901 port=1-1"), "tty", opener), m.tree.OpenPath("/dev/ttyACM0", opener)
 		m.run()
 		synctest.Wait()
-		for _, serial := range []string{"SN-A", "SN-A", "SN-B", "SN-B"} {
+		for _, serial := range []string{"SN-A", "SN-A", "SN-B", "SN-B", "SN-A"} {
 			u := xenon("1-1", serial, "ttyACM0")
 			m.plug(u)
 			synctest.Wait()
@@ -427,7 +453,8 @@ func TestSwappedPlugsAreNoticed(t *testing.T) {
 			m.unplug(u)
 			synctest.Wait()
 		}
-		same(t, "told", told, "0c2e:0901 port=1-1: SN-B, before SN-A", "/dev/ttyACM0: SN-B, before SN-A")
+		same(t, "told", told, "0c2e:0901 port=1-1: SN-B, first SN-A", "/dev/ttyACM0: SN-B, first SN-A",
+			"0c2e:0901 port=1-1: SN-A, first SN-A", "/dev/ttyACM0: SN-A, first SN-A")
 		m.stop()
 	})
 }
@@ -495,6 +522,10 @@ func TestOpenWaitsForUdev(t *testing.T) {
 
 // One keeper over a thousand unplugs: found again each time, nothing left open.
 func TestKeeperFindsItsDeviceAThousandTimes(t *testing.T) {
+	cycles := 1000
+	if testing.Short() {
+		cycles = 200
+	}
 	synctest.Test(t, func(t *testing.T) {
 		other := xenon("1-9", "SN-X", "ttyACM9")
 		m := boot(t, other)
@@ -519,7 +550,7 @@ func TestKeeperFindsItsDeviceAThousandTimes(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- k.Run(ctx) }()
-		for i := range 1000 {
+		for i := range cycles {
 			u := xenon(fmt.Sprintf("1-%d", i%7+1), "SN-A", fmt.Sprintf("ttyACM%d", i%5))
 			m.plug(u)
 			time.Sleep(100 * time.Millisecond)
