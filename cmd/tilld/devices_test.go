@@ -202,6 +202,16 @@ func TestInventorySaysWhatFails(t *testing.T) {
 	if len(inv.Missing) != 1 || inv.Missing[0].Scanner != "b" || !strings.Contains(inv.Missing[0].Hint, "another of its kind is there") {
 		t.Errorf("%+v", inv.Missing)
 	}
+	wrong, _ := counterOf(t, usb("1-1", 0x0c2e, 0x0901, "SN-1", "Honeywell", "Xenon",
+		driverstest.USBNode{Subsystem: "hidraw", Name: "hidraw0", Descriptor: []byte("\x05\x01\x09\x06\xa1\x01\xc0")}))
+	keyboard, err := uevent.Scan(filepath.Join(wrong, "sys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv = takeInventory(keyboard, []config.Scanner{{Name: "h", Driver: "hidpos", Protocol: "hidpos", Device: "0c2e:0901 serial=SN-1"}}, nil, easy())
+	if n := inv.node("/dev/hidraw0"); n.Stands != nodeFailed || !strings.Contains(n.Why, "another mode") {
+		t.Errorf("%+v", n)
+	}
 	// The daemon knows better.
 	inv = takeInventory(nodes, list, []control.Device{{Name: "a", Why: "in use", Hint: "stop it"}, {Name: "b", Open: true, Node: "/dev/ttyACM1"}}, easy())
 	if n := inv.node("/dev/ttyACM0"); n.Stands != nodeFailed || n.Why != "in use" || n.Hint != "stop it" {

@@ -174,6 +174,10 @@ func (inv *inventory) place(c config.Scanner, nodes []drivers.Node, look looker)
 	case errors.Is(err, fs.ErrNotExist):
 		at.Stands, at.Why, at.Hint = nodeFailed, "the kernel has the device, but there is no such file", "wait for udev, or mount devtmpfs at /dev"
 	}
+	if c.Driver == "hidpos" && at.Stands == nodeUsed && n.Kind != drivers.HIDPOS {
+		at.Stands, at.Why = nodeFailed, "it is in another mode than HID POS"
+		at.Hint = "scan the code for USB HID POS in its manual; scanners of Honeywell and Youjie are switched by the daemon"
+	}
 	inv.twins(c, n, nodes)
 }
 

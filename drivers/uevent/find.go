@@ -57,14 +57,16 @@ func absent(n int, at func(int) *drivers.Node, m drivers.Match, subsystem string
 	want := m.ID()
 	e := &drivers.Error{Op: "find", Subject: "device " + m.String(), Err: fs.ErrNotExist,
 		Hint: "plug the device in; \"tilld devices\" shows what is there and what it is called"}
-	var place, self, kin *drivers.Node
+	var place, self, kin, mode *drivers.Node
 	for i := range n {
 		d := at(i)
-		if d.Subsystem != subsystem {
-			continue
-		}
 		sameKind := d.ID.Vendor == want.Vendor && d.ID.Product == want.Product
 		switch {
+		case d.Subsystem != subsystem:
+			// Many scanners have another product number in each mode.
+			if d.ID.Vendor == want.Vendor && want.Vendor != 0 && (want.Serial != "" && d.ID.Serial == want.Serial || want.Port != "" && d.ID.Port == want.Port) {
+				mode = d
+			}
 		case want.Serial != "" && sameKind && d.ID.Serial == want.Serial:
 			self = d
 		case want.Port != "" && d.ID.Port == want.Port:
@@ -84,6 +86,9 @@ func absent(n int, at func(int) *drivers.Node, m drivers.Match, subsystem string
 	case self != nil:
 		e.Err = fmt.Errorf("%w: it is at %s now", fs.ErrNotExist, self.ID.Port)
 		e.Hint = "put it back, or write " + instead(self)
+	case mode != nil:
+		e.Err = fmt.Errorf("%w: the device is there, but not as %s: it is %s", fs.ErrNotExist, subsystem, mode.Path)
+		e.Hint = "scan the code for the wanted mode in its manual, or take the section that \"tilld devices\" proposes for this one"
 	case kin != nil:
 		e.Hint = "plug it in; another of its kind is there: if that one takes its place, write " + instead(kin)
 	}

@@ -159,6 +159,7 @@ func TestFindSaysWhatIsThereInstead(t *testing.T) {
 		{"0c2e:0901 serial=TILLD0001 port=1-7", "it is at 2-1 now", `write device = "0c2e:0901 serial=TILLD0001 if=1"`},
 		{"0c2e:0901 serial=OLD", "file does not exist", `another of its kind is there: if that one takes its place, write device = "0c2e:0901 serial=TILLD0001 if=1"`},
 		{"0c2e:9999 serial=OLD", "file does not exist", "plug the device in"},
+		{"05e0:1701 serial=94:fb:29:00:00:07", "the device is there, but not as tty: it is /dev/hidraw2", "scan the code for the wanted mode"},
 	} {
 		_, err := Find(list, match(t, tc.text), "tty")
 		var e *drivers.Error
@@ -177,6 +178,15 @@ func TestSerialNumbersThatAreNone(t *testing.T) {
 	for _, s := range []string{"T0001", "TILLD0001", "18285B0AF3", "94:fb:29:00:00:07", "1290"} {
 		if hollow(s) {
 			t.Errorf("%q tells nothing", s)
+		}
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	root := counter(b).Root
+	for b.Loop() {
+		if _, err := Scan(root); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
