@@ -24,7 +24,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/tilld/tilld/drivers"
 	"github.com/tilld/tilld/internal/secret"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/line"
@@ -56,13 +55,6 @@ type Config struct {
 	Triggered bool
 	// Settings are sent after each opening, volatile: "BEPLVL1". A refusal shows as an event.
 	Settings []string
-}
-
-// Reply is what a scanner answered to a menu command. One that a codec emits is valid during
-// the emit call only.
-type Reply struct {
-	menu.Reply
-	Info []byte // the lines before the reply, such as the answer to REVINF
 }
 
 // Codec implements scanner.Commander and scanner.Outstanding. Before Restart it only listens.
@@ -107,44 +99,6 @@ func New(c Config) (*Codec, error) {
 	}
 	d.talk = menu.NewDialogue(c.Dialect)
 	return d, nil
-}
-
-// settings is the set-up of a scanner whose AIM identifier and end of text have their own
-// place: of what package menu sets on a serial line only the trigger mode is left, and that
-// settings cannot be made by bar code.
-func settings(c Config) ([]menu.Setting, error) {
-	switch c.Dialect {
-	case menu.Honeywell, menu.Mindeo, menu.Newland:
-	default:
-		return nil, fmt.Errorf("HID POS: unknown dialect %q, want honeywell, mindeo or newland", c.Dialect)
-	}
-	var setup []menu.Setting
-	for _, s := range menu.Settings(c.Dialect, c.Triggered) {
-		switch s.Text {
-		case "TRGMOD0", "SCNMOD0", "SETUPE0":
-			setup = append(setup, s)
-		}
-	}
-	for _, text := range c.Settings {
-		setup = append(setup, menu.Setting{Text: text})
-	}
-	storage := menu.Volatile
-	if c.Dialect == menu.Mindeo {
-		storage = menu.Permanent
-		if len(c.Settings) > 0 {
-			return nil, errors.New("HID POS: a mindeo scanner keeps all settings in flash: set it up once, by bar code")
-		}
-	}
-	for _, s := range setup {
-		b, err := menu.Append(nil, c.Dialect, storage, s.Text)
-		if err != nil {
-			return nil, fmt.Errorf("HID POS: setting %.20q: %w", s.Text, err)
-		}
-		if room := Published().OutSize - 2; len(b) > room {
-			return nil, fmt.Errorf("HID POS: setting %.20q: %d bytes do not fit into a report of %d", s.Text, len(b), room)
-		}
-	}
-	return setup, nil
 }
 
 // SetLayout takes another layout, such as that of the device which was just opened; the zero
@@ -254,6 +208,9 @@ func (d *Codec) finish(now time.Time, emit func(scanner.Result)) {
 	case d.aim[1] == 'Z':
 		d.heard(text, menu.Honeywell, now, emit)
 		return
+	}
+	d.forgetInfo()
+	switch {
 	case len(text) == 0:
 		return
 	case d.aim == [3]byte{}:
@@ -303,52 +260,6 @@ func trimEnd(text []byte) []byte {
 	return text[:n]
 }
 
-// heard takes a reply to a menu command. Words of the scanner that are none are passed over.
-func (d *Codec) heard(text []byte, as menu.Dialect, now time.Time, emit func(scanner.Result)) {
-	defer func() { d.reply.Info = d.reply.Info[:0] }()
-	if d.dialect != "" && as == menu.Honeywell {
-		as = d.dialect
-	}
-	if menu.ParseReply(as, text, &d.reply.Reply) != nil {
-		return
-	}
-	emit(scanner.Result{Event: &d.reply})
-	if d.talk == nil {
-		return
-	}
-	if _, err := d.talk.Heard(&d.reply.Reply); err != nil {
-		emit(scanner.Result{Fault: err})
-	}
-	d.work(now, emit)
-}
-
-// work sends the next command between two codes.
-func (d *Codec) work(now time.Time, emit func(scanner.Result)) {
-	if d.talk == nil || d.open || d.l.OutSize == 0 {
-		return
-	}
-	b := d.talk.Next(now)
-	if len(b) == 0 {
-		return
-	}
-	if len(b) > d.l.OutSize-2 || len(b) > 255 {
-		emit(scanner.Result{Fault: &drivers.Error{Op: "send a command to", Subject: "HID POS scanner",
-			Hint: "leave out settings or take the commands off the profile",
-			Err:  fmt.Errorf("%d bytes do not fit into an output report of %d", len(b), d.l.OutSize)}})
-		return
-	}
-	emit(scanner.Result{Reply: d.wrap(b)})
-}
-
-// wrap puts a command into an output report.
-func (d *Codec) wrap(command []byte) []byte {
-	d.out = d.out[:d.l.OutSize]
-	clear(d.out)
-	d.out[0], d.out[1] = d.l.OutID, byte(len(command))
-	copy(d.out[2:], command)
-	return d.out
-}
-
 // Pending reports whether a code has begun and not ended.
 func (d *Codec) Pending() bool { return d.open }
 
@@ -358,36 +269,16 @@ func (d *Codec) Reset() {
 		d.skip, d.any = true, false
 	}
 	d.forget()
+	d.forgetInfo()
 }
 
 // Restart forgets everything and begins the set-up.
 func (d *Codec) Restart() {
 	d.forget()
+	d.forgetInfo()
 	d.skip, d.aim = false, [3]byte{}
-	d.reply.Info = d.reply.Info[:0]
 	if d.talk != nil {
 		d.talk.Start(d.setup)
-	}
-}
-
-// Do queues a cue.
-func (d *Codec) Do(c scanner.Cue) bool {
-	return d.talk != nil && d.l.OutSize > 0 && d.talk.Do(c)
-}
-
-// Due is when Tick is to be called. What waits to be sent waits for the end of a code, and
-// that is looked for with a Tick anyway.
-func (d *Codec) Due() time.Time {
-	if d.talk == nil || d.open || d.l.OutSize == 0 {
-		return time.Time{}
-	}
-	return d.talk.Due()
-}
-
-// Outstanding notes a command that somebody else sent.
-func (d *Codec) Outstanding(_ []byte, now time.Time) {
-	if d.talk != nil {
-		d.talk.Expect(now)
 	}
 }
 
@@ -404,5 +295,4 @@ func (d *Codec) forget() {
 var (
 	_ scanner.Commander   = (*Codec)(nil)
 	_ scanner.Outstanding = (*Codec)(nil)
-	_ scanner.Told        = (*Reply)(nil)
 )
