@@ -49,6 +49,7 @@ type Codec struct {
 
 	raw  []byte // of the reply under way
 	last time.Time
+	text bool // the last byte was of a line that has not ended; no reply begins in it
 	junk bool // package line holds what is no scan; its drop was told
 
 	reply Reply
@@ -125,12 +126,12 @@ func (d *Codec) Tick(now time.Time, emit func(scanner.Result)) {
 // take decodes some of p and says how much.
 func (d *Codec) take(p []byte, now time.Time) (n int) {
 	expecting := d.talk.listening(now)
-	if len(d.raw) == 0 && (!expecting || d.line.Pending() || !d.talk.due.begins(p[0])) {
+	if len(d.raw) == 0 && (!expecting || d.text || !d.talk.due.begins(p[0])) {
 		n = len(p)
 		if expecting {
 			n = untilEnd(p)
 		}
-		d.line.Feed(p[:n], now, d.pass)
+		d.read(p[:n], now)
 		d.junk = d.junk && d.line.Pending()
 		return n
 	}
@@ -156,10 +157,18 @@ func (d *Codec) take(p []byte, now time.Time) (n int) {
 	return n
 }
 
+// read hands bytes to package line.
+func (d *Codec) read(p []byte, at time.Time) {
+	d.line.Feed(p, at, d.pass)
+	d.last, d.text = at, !isEnd(p[len(p)-1])
+}
+
+func isEnd(c byte) bool { return c == '\r' || c == '\n' }
+
 // untilEnd is how much of p package line is to decode before the next reply may begin.
 func untilEnd(p []byte) int {
 	for i, c := range p {
-		if c == '\r' || c == '\n' {
+		if isEnd(c) {
 			return i + 1
 		}
 	}
@@ -169,7 +178,11 @@ func untilEnd(p []byte) int {
 // silence gives up on a reply that stopped. No scan begins as it did: what follows is none of
 // its rest.
 func (d *Codec) silence(now time.Time) {
-	if len(d.raw) == 0 || now.Sub(d.last) < line.PartialAfter {
+	if now.Sub(d.last) < line.PartialAfter {
+		return
+	}
+	d.text = false
+	if len(d.raw) == 0 {
 		return
 	}
 	d.emit(scanner.Result{Drop: scanner.DropPartial})
@@ -178,7 +191,7 @@ func (d *Codec) silence(now time.Time) {
 
 // unread hands over to package line what turned out to be no reply.
 func (d *Codec) unread(at time.Time) {
-	d.line.Feed(d.raw, at, d.pass)
+	d.read(d.raw, at)
 	d.forget()
 }
 
@@ -224,7 +237,7 @@ func (d *Codec) Reset() {
 // Restart begins the set-up.
 func (d *Codec) Restart() {
 	d.forget()
-	d.junk = false
+	d.junk, d.text = false, false
 	d.line.Restart()
 	d.talk.restart()
 }
