@@ -198,6 +198,7 @@ func (d *Codec) parse(now time.Time, emit func(scanner.Result)) {
 		case n < 0:
 			d.lost = true
 			d.harm()
+			d.drop(scanner.DropMalformed, emit)
 		case n == 0 || n > len(rest):
 			d.consume(at)
 			return
