@@ -22,7 +22,8 @@ type Opener func(ctx context.Context, path string) (drivers.Transport, error)
 
 // Open makes a Keeper's Open of a description: it finds the node by what the device is, opens
 // it, and ends the transport with drivers.ErrGone as soon as the node is removed. A device
-// that was plugged in this moment is tried for a second while its node cannot be opened.
+// that was plugged in this moment is tried for a second while its node cannot be opened. The
+// first call waits until Run has looked at sysfs.
 func (t *Tree) Open(m drivers.Match, subsystem string, open Opener) func(context.Context) (drivers.Transport, error) {
 	var before place
 	return func(ctx context.Context) (drivers.Transport, error) {
