@@ -61,7 +61,7 @@ func (t *trial) cycles(ctx context.Context) hands.Verdict {
 // that was noticed.
 func (t *trial) unplug(ctx context.Context, events *removals) (time.Duration, error) {
 	text := t.code(true)
-	cut := 1 + t.r.IntN(len(text))
+	cut := 1 + t.r.IntN(len(text)) // bytes, or a keyboard's reports
 	if t.device.Protocol == "hidpos" {
 		cut = 1 // of two reports
 	}

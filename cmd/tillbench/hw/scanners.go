@@ -196,11 +196,11 @@ func (b *Bench) portOf(ctx context.Context, h hands.Hands, d hands.Device) (int,
 }
 
 // code is a text that was never presented before, long enough for two reports of a HID device
-// where long is set.
+// where long is set. A keyboard has a report for every stroke: its codes are short.
 func (t *trial) code(long bool) string {
 	t.number++
 	text := fmt.Sprintf("%s %06d", t.device.Name, t.number)
-	for long && len(text) < 100 {
+	for long && len(text) < 100 && t.device.Protocol != "wedge" {
 		text += fmt.Sprintf(" %06d", t.r.IntN(1e6))
 	}
 	return text
@@ -222,7 +222,7 @@ func (t *trial) arm(ctx context.Context) error {
 // emulator stood still in the middle of a code, which the codec rightly takes for its end, the
 // code is shown again, as a customer would.
 func (t *trial) once(ctx context.Context, long bool) (took time.Duration, err error) {
-	for range 3 {
+	for range 5 {
 		partial := t.partial()
 		if took, err = t.present(ctx, long); err == nil || !t.Virtual || t.partial() == partial {
 			break
@@ -302,15 +302,17 @@ func (t *trial) twice(ctx context.Context) hands.Verdict {
 			v.Why = err.Error()
 			return v
 		}
+		first := time.Now()
 		got, ok := t.next(ctx, scanWithin)
 		if !ok || got != text {
 			v.Why = fmt.Sprintf("%q was presented and %q arrived (%s)", text, got, t.drops())
 			return v
 		}
+		if _, ok := t.next(ctx, 20*time.Millisecond); ok && time.Since(first) < scanner.DuplicateWithin {
+			v.Why = fmt.Sprintf("%q arrived twice", text)
+			return v
+		}
 		v.Done++
-	}
-	if text, ok := t.next(ctx, 100*time.Millisecond); ok {
-		v.Why = fmt.Sprintf("%q arrived twice", text)
 	}
 	return v
 }
@@ -320,7 +322,7 @@ func (t *trial) early(ctx context.Context) hands.Verdict {
 	v := hands.Verdict{Rule: "nothing from before the sale was armed", Of: t.n.early}
 	for range v.Of {
 		t.hub.Disarm()
-		if _, err := t.scan(ctx, hands.Order{Text: t.code(false)}); err != nil {
+		if err := t.unwanted(ctx); err != nil {
 			v.Why = err.Error()
 			return v
 		}
@@ -335,6 +337,16 @@ func (t *trial) early(ctx context.Context) hands.Verdict {
 		v.Done++
 	}
 	return v
+}
+
+// unwanted presents a code while nobody wants one, and waits until it was read: a device's own
+// delay is none of the driver's business.
+func (t *trial) unwanted(ctx context.Context) error {
+	before := t.hub.Devices()[0].Bytes
+	if _, err := t.scan(ctx, hands.Order{Text: t.code(false)}); err != nil {
+		return err
+	}
+	return Await(ctx, scanWithin, "a byte of "+t.device.Name, func() bool { return t.hub.Devices()[0].Bytes > before })
 }
 
 // garbage: it costs little, delivers nothing, and the next code is read.
