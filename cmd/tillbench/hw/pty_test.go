@@ -57,14 +57,20 @@ func (w *wire) Read(p []byte) (int, error) {
 
 func (w *wire) Write(p []byte) (int, error) { return w.pty.Write(p) }
 
+// newPtyScanner is the model m on a terminal; nil: one that can speak every protocol.
 func newPtyScanner(t testing.TB, name, protocol string, m attach.Model) *ptyScanner {
 	t.Helper()
 	pty, err := driverstest.OpenPty(filepath.Join(t.TempDir(), name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &ptyScanner{ctx: t.Context(), pty: pty, stream: attach.NewStream(map[string]func() attach.Model{protocol: func() attach.Model { return m }}, protocol), about: hands.Device{Name: name, Class: "pty", Protocol: protocol,
-		Subsystem: "tty", Node: pty.Path(), Deeds: []hands.Deed{hands.Plug, hands.Unplug, hands.Scan, hands.Raw, hands.Saw}}}
+	makes := attach.Makes()
+	if m != nil {
+		makes = map[string]func() attach.Model{protocol: func() attach.Model { return m }}
+	}
+	s := &ptyScanner{ctx: t.Context(), pty: pty, stream: attach.NewStream(makes, protocol), about: hands.Device{Name: name, Class: "pty", Protocol: protocol,
+		Subsystem: "tty", Node: pty.Path(), Deeds: []hands.Deed{hands.Plug, hands.Unplug, hands.Scan, hands.Raw, hands.Become, hands.Saw}}}
+	s.about.Speaks = s.stream.Speaks()
 	s.stream.Pull = s.out
 	s.attach()
 	t.Cleanup(func() { s.out(); pty.Close() })
@@ -168,6 +174,16 @@ func TestScannersOnPtys(t *testing.T) {
 		if all["line1 "+rule].Done == 0 {
 			t.Errorf("%q was not tried", rule)
 		}
+	}
+}
+
+func TestDialectsOnPtys(t *testing.T) {
+	b, out := newBench(t, newPtyScanner(t, "chameleon", "line", nil))
+	if err := dialectsCheck(t.Context(), b); err != nil {
+		t.Error(err)
+	}
+	if all := verdicts(t, out); len(all) == 0 {
+		t.Error("no protocol was tried")
 	}
 }
 

@@ -102,6 +102,9 @@ func (t *trial) follow(ctx context.Context, rules ...rule) {
 		if len(t.Of(t.device.Class)) > 1 {
 			v.Device = t.device.Name
 		}
+		if t.called != "" {
+			v.Device = t.called
+		}
 		v.Took = time.Since(begun)
 		v.OK = v.Why == "" && v.Done == v.Of
 		t.Report(v)
@@ -135,6 +138,7 @@ type trial struct {
 	n       tries
 	hands   hands.Hands
 	release func() // of the hands
+	called  string // in lines; empty: by its class
 	r       *rand.Rand
 	was     int // the port it was found in
 	number  int // of the code presented last

@@ -15,8 +15,11 @@ import (
 	"github.com/tilld/tilld/drivers/uevent"
 	"github.com/tilld/tilld/internal/board/hands"
 	"github.com/tilld/tilld/scanner"
+	"github.com/tilld/tilld/scanner/bytecmd"
+	"github.com/tilld/tilld/scanner/gm65"
 	"github.com/tilld/tilld/scanner/hidpos"
 	"github.com/tilld/tilld/scanner/line"
+	"github.com/tilld/tilld/scanner/menu"
 	"github.com/tilld/tilld/scanner/ssi"
 	"github.com/tilld/tilld/scanner/wedge"
 )
@@ -38,7 +41,16 @@ func wayOf(d hands.Device) (w way, err error) {
 		w.codec, err = asCodec(line.New(line.Config{Terminator: line.CRLF, AIM: true}))
 	case "ssi":
 		w.open = serial
-		w.codec, err = asCodec(ssi.New(ssi.Config{}))
+		w.codec, err = asCodec(ssi.New(ssi.Config{AIM: true}))
+	case "gm65", "gm812":
+		w.open = serial
+		w.codec, err = asCodec(gm65.New(gm65.Config{Model: gm65.Model(d.Protocol)}))
+	case "honeywell", "newland", "mindeo":
+		w.open = serial
+		w.codec, err = asCodec(menu.New(menu.Config{Dialect: menu.Dialect(d.Protocol)}))
+	case "datalogic", "opticon", "cipherlab":
+		w.open = serial
+		w.codec, err = asCodec(bytecmd.New(bytecmd.Config{Dialect: bytecmd.Dialect(d.Protocol), Line: line.Config{Terminator: line.CR, AIM: true}}))
 	case "hidpos":
 		var c *hidpos.Codec
 		c, err = hidpos.New(hidpos.Config{})

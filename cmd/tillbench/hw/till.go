@@ -54,6 +54,7 @@ type TillOptions struct {
 	Name     string // of its folder below the bench's
 	Scanners string // [[scanner]] sections
 	Clock    string // "system" or "ntp"
+	Goods    bool   // goods codes that are scanned between sales go to the point of sale
 }
 
 // NewTill lays everything out and starts the wallets, not tilld.
@@ -90,7 +91,7 @@ func (t *Till) configure(o TillOptions, contracts []wallettest.Contract) error {
 	line("[terminal]\nmodel = %q\nserial = %q\nkeys = %q", poiModel, poiSerial, t.path("keys.toml"))
 	line("language = \"en\"\nlocation = \"+31.23/+121.47\"\nnetwork_license = \"P3100\"\nstore_id = \"S-1\"\nstore_name = \"Board\"")
 	line("clock = %q\nceiling = \"5000.00\"", o.Clock)
-	line("[pos]\nlisten = %q\ncertificate = %q\nkey = %q\nplain = true", posAt, t.path("pos.crt"), t.path("pos.key"))
+	line("[pos]\nlisten = %q\ncertificate = %q\nkey = %q\nplain = true\ngoods = %v", posAt, t.path("pos.crt"), t.path("pos.key"), o.Goods)
 	line("[display]\nlisten = %q\n[control]\nsocket = %q", pagesAt, t.path("s"))
 	line("%s", o.Scanners)
 	for i, w := range contracts {

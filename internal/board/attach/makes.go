@@ -14,6 +14,8 @@ func Makes() map[string]func() Model {
 		"honeywell": func() Model { return device.NewHoneywell() },
 		"mindeo":    func() Model { return device.NewHoneywell() },
 		"newland":   func() Model { return device.NewNewland() },
+		"ssi":       func() Model { return device.NewSSI(device.SSIConfig{}) },
+		"gm65":      func() Model { return device.NewGM65(device.GM65Config{}) },
 		"datalogic": func() Model { return device.NewDatalogic(time.Now) },
 	}
 }
