@@ -163,26 +163,39 @@ func verdicts(t *testing.T, out *bytes.Buffer) map[string]hands.Verdict {
 	return all
 }
 
+// One scanner of each protocol, each on a terminal of its own.
 func TestScannersOnPtys(t *testing.T) {
-	b, out := newBench(t, newPtyScanner(t, "line1", "line", device.NewLine("\r\n")), newPtyScanner(t, "line2", "line", device.NewLine("\r")))
+	list := []*ptyScanner{newPtyScanner(t, "cr", "line", device.NewLine("\r"))}
+	for protocol := range attach.Makes() {
+		if testing.Short() && protocol != "datalogic" {
+			continue // they take their time to set up
+		}
+		list = append(list, newPtyScanner(t, protocol, protocol, nil))
+	}
+	b, out := newBench(t, list...)
 	if err := scannersCheck(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	all := verdicts(t, out)
-	for _, rule := range []string{"one presentation, one scan", "read twice at once, one scan", "nothing from before the sale was armed",
-		"garbage", "closes while it is read", "unplugged in mid-code, and back"} {
-		if all["line1 "+rule].Done == 0 {
-			t.Errorf("%q was not tried", rule)
+	for _, s := range list {
+		for _, rule := range []string{"one presentation, one scan", "read twice at once, one scan", "nothing from before the sale was armed",
+			"garbage", "closes while it is read", "unplugged in mid-code, and back"} {
+			if all[s.about.Name+" "+rule].Done == 0 {
+				t.Errorf("%s: %q was not tried", s.about.Name, rule)
+			}
 		}
 	}
 }
 
+// One scanner on one wire speaks two protocols, one after the other.
 func TestDialectsOnPtys(t *testing.T) {
-	b, out := newBench(t, newPtyScanner(t, "chameleon", "line", nil))
+	s := newPtyScanner(t, "chameleon", "line", nil)
+	s.about.Speaks = []string{"line", "datalogic"}
+	b, out := newBench(t, s)
 	if err := dialectsCheck(t.Context(), b); err != nil {
 		t.Error(err)
 	}
-	if all := verdicts(t, out); len(all) == 0 {
+	if all := verdicts(t, out); all["pty datalogic set up"].Done == 0 {
 		t.Error("no protocol was tried")
 	}
 }

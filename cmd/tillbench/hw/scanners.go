@@ -65,9 +65,13 @@ func (b *Bench) allRules(ctx context.Context) error {
 		}
 		trials = append(trials, t)
 	}
-	b.sideBySide(ctx, trials, (*trial).presentations, (*trial).twice, (*trial).early)
-	for _, t := range trials {
-		t.follow(ctx, (*trial).garbage, (*trial).closing)
+	b.sideBySide(ctx, trials, (*trial).settles, (*trial).presentations, (*trial).twice, (*trial).early)
+	if b.Few {
+		b.sideBySide(ctx, trials, (*trial).garbage, (*trial).closing)
+	} else {
+		for _, t := range trials {
+			t.follow(ctx, (*trial).garbage, (*trial).closing)
+		}
 	}
 	b.sideBySide(ctx, trials, (*trial).cycles)
 	return nil
@@ -142,7 +146,7 @@ type trial struct {
 	r       *rand.Rand
 	was     int // the port it was found in
 	number  int // of the code presented last
-	again   int // codes that were shown again: the emulator stood still
+	again   int // codes that were shown again
 }
 
 // newTrial plugs a scanner in and opens it. The caller ends it.
@@ -223,17 +227,27 @@ func (t *trial) arm(ctx context.Context) error {
 }
 
 // once presents a code and wants it once and whole. It returns how long that took. Where the
-// emulator stood still in the middle of a code, which the codec rightly takes for its end, the
-// code is shown again, as a customer would.
+// emulator stood still in the middle of a code, which the codec rightly takes for its end, and
+// where the scanner was being told something, the code is shown again, as a customer would.
 func (t *trial) once(ctx context.Context, long bool) (took time.Duration, err error) {
 	for range 5 {
 		partial := t.partial()
-		if took, err = t.present(ctx, long); err == nil || !t.Virtual || t.partial() == partial {
+		took, err = t.present(ctx, long)
+		if err == nil || !t.told() && !(t.Virtual && t.partial() > partial) {
 			break
 		}
 		t.again++
 	}
 	return took, err
+}
+
+// told reports whether the scanner is told things, which takes it a moment.
+func (t *trial) told() bool {
+	switch t.device.Protocol {
+	case "line", "hidpos", "wedge":
+		return false
+	}
+	return true
 }
 
 // partial is how many codes were dropped because they stopped in the middle.
@@ -285,7 +299,7 @@ func (t *trial) presentations(ctx context.Context) hands.Verdict {
 	slices.Sort(took)
 	v.Found = fmt.Sprintf("after %s, at most %s", short(took[len(took)/2]), short(took[len(took)-1]))
 	if t.again > 0 {
-		v.Found += fmt.Sprintf(", %d shown again because the emulator stood still", t.again)
+		v.Found += fmt.Sprintf(", %d shown again", t.again)
 	}
 	return v
 }
