@@ -55,7 +55,7 @@ func (t *Till) passGoods(ctx context.Context, s selling, v *hands.Verdict) error
 		if err := show("qr", t.World.NewCode(wallets[i%len(wallets)])); err != nil {
 			return err
 		}
-		article := gtin(int64(460_000_000_000 + i))
+		article := gtin(460_000_000_000 + int64(i))
 		for shown := 1; ; shown++ {
 			if err := show("ean13", article); err != nil {
 				return err
