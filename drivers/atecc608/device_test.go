@@ -210,9 +210,9 @@ func TestDamageOnTheBus(t *testing.T) {
 
 // An answer to Increment that is lost for good is an error, not a second increment.
 func TestIncrementOnce(t *testing.T) {
-	bubble(t, device.ATECCOptions{}, func(t *testing.T, chip *device.ATECC, d *Device) {
+	bubble(t, device.ATECCOptions{}, func(t *testing.T, chip *device.ATECC, _ *Device) {
 		lossy := &lossyBus{ATECC: chip, op: byte(OpCounter)}
-		d = New(lossy, 0)
+		d := New(lossy, 0)
 		if _, err := d.Increment(t.Context(), 0); !errors.Is(err, ErrChecksum) {
 			t.Errorf("%v", err)
 		}

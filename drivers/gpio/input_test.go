@@ -129,7 +129,6 @@ func (w *watched) history() string {
 }
 
 func TestInput(t *testing.T) {
-	const rest = 20 * time.Millisecond
 	for _, c := range []struct {
 		name  string
 		cfg   InputConfig
