@@ -38,7 +38,7 @@ func (d *Codec) handle(f []byte, now time.Time, emit func(scanner.Result)) {
 
 // told is what another message says. The data of one that is not known may be a code.
 func told(p packet) Told {
-	if names[p.op] == "" {
+	if !known[p.op] {
 		return Told{Opcode: p.op}
 	}
 	return Told{Opcode: p.op, Data: append([]byte(nil), p.data...)}

@@ -46,6 +46,14 @@ var names = map[Opcode]string{
 	MultipacketSegment: "MULTIPACKET_SEGMENT", MultipacketACK: "MULTIPACKET_ACK", Management: "SSI_MGMT_COMMAND",
 }
 
+// known are the opcodes that have a name.
+var known = func() (t [256]bool) {
+	for o := range names {
+		t[o] = true
+	}
+	return t
+}()
+
 func (o Opcode) String() string {
 	if n := names[o]; n != "" {
 		return n
@@ -209,7 +217,7 @@ func longLen(b []byte, longest int) int {
 // sure reports whether b begins with what is hardly anything but the head of a packet of a
 // decoder.
 func sure(b []byte, longest int) bool {
-	return len(b) >= 3 && frameLen(b, longest) > 0 && (isLong(b) || b[2] != fromHost && names[Opcode(b[1])] != "")
+	return len(b) >= 3 && frameLen(b, longest) > 0 && (isLong(b) || b[2] != fromHost && known[b[1]])
 }
 
 // packet is one that is intact, taken apart.
