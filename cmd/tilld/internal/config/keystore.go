@@ -46,7 +46,7 @@ func (p *parser) keyStore(s *reader) {
 	}
 	for _, store := range []string{"tpm", "atecc608"} {
 		if s.table.table[store] != nil && t.KeyStore != store {
-			s.mistake(store, `write key_store = "`+store+`", or delete the section`, "the root key is not there")
+			s.report(Warning, store, `write key_store = "`+store+`", or delete the section`, "is not used: the root key is not there")
 		}
 	}
 	if tab, present := s.section("tpm"); t.KeyStore == "tpm" || present {
