@@ -75,6 +75,12 @@ func begin(ctx context.Context, f *chardev.File, ctl control, listen bool) (*Dev
 		// A step of the clock must not look like events out of order.
 		err = ctl.clock(unix.CLOCK_MONOTONIC)
 	}
+	if err == nil {
+		// The kernel keeps 64 events for a program that is busy. Scan codes and lamps would take
+		// a third of them; kernels before 4.4 cannot leave them out.
+		_ = ctl.mask(evMisc)
+		_ = ctl.mask(evLED)
+	}
 	if err == nil && !listen {
 		err = grab(ctx, ctl)
 	}

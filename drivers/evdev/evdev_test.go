@@ -35,6 +35,8 @@ func (f *fake) clock(id int32) error {
 	return nil
 }
 
+func (f *fake) mask(uint32) error { return unix.EINVAL }
+
 func (f *fake) held() (bool, error) {
 	held := f.down[0]
 	if len(f.down) > 1 {

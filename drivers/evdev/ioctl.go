@@ -14,7 +14,8 @@ import (
 type control interface {
 	info() (Info, error)
 	clock(id int32) error
-	held() (bool, error) // whether any key is down
+	mask(eventType uint32) error // no more events of that type
+	held() (bool, error)         // whether any key is down
 	grab(on bool) error
 }
 
@@ -27,6 +28,9 @@ const (
 	getKeys  = 0x80604518 // EVIOCGKEY(96)
 	setGrab  = 0x40044590 // EVIOCGRAB: the argument itself says on or off
 	setClock = 0x400445A0 // EVIOCSCLOCKID
+	setMask  = 0x40104593 // EVIOCSMASK, struct input_mask
+
+	evMisc, evLED = 4, 0x11 // event types
 
 	keyBytes  = 96 // KEY_MAX is 2FF
 	textBytes = 256
@@ -63,6 +67,15 @@ func (c ioctls) clock(id int32) error {
 		var b [4]byte
 		binary.NativeEndian.PutUint32(b[:], uint32(id))
 		return ioctl(fd, setClock, b[:])
+	})
+}
+
+func (c ioctls) mask(eventType uint32) error {
+	return c.f.Control("set mask of", func(fd int) error {
+		// type, bytes of the mask and its address: none of the codes
+		var b [16]byte
+		binary.NativeEndian.PutUint32(b[:], eventType)
+		return ioctl(fd, setMask, b[:])
 	})
 }
 
