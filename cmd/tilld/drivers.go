@@ -76,9 +76,9 @@ func scannerProtocols() []protocolRow {
 		{config.ScannerProtocol{Name: "line", Keys: framing()}, func(c config.Scanner) (scanner.Codec, error) {
 			return asCodec(line.New(lineOf(c)))
 		}},
-		{config.ScannerProtocol{Name: "ssi", Keys: []string{"aim", "trigger", "feedback", "wake"}, Baud: 9600, Told: true},
+		{config.ScannerProtocol{Name: "ssi", Keys: []string{"aim", "trigger", "feedback", "wake", "programmable"}, Baud: 9600, Told: true},
 			func(c config.Scanner) (scanner.Codec, error) {
-				return asCodec(ssi.New(ssi.Config{AIM: c.AIM, Triggered: c.Trigger, Wake: c.Wake}))
+				return asCodec(ssi.New(ssi.Config{AIM: c.AIM, Triggered: c.Trigger, Wake: c.Wake, Programmable: c.Programmable}))
 			}},
 		{config.ScannerProtocol{Name: "hidpos", Keys: []string{"dialect", "settings", "trigger", "feedback", "code_ids"}, Told: true,
 			Dialects: []string{string(menu.Honeywell), string(menu.Newland), string(menu.Mindeo)}},

@@ -21,6 +21,7 @@ type Scanner struct {
 	Terminator, Prefix string
 	CodeIDs            string   // whose one-letter identifiers stand before the text
 	Wake               bool     // the device sleeps, and a byte must wake it before each command
+	Programmable       bool     // customers may change its settings with bar codes: it cannot be prevented
 	Rollover           bool     // the scanner presses keys before it lets go of those before
 	Layout             string   // of the keyboard that the scanner pretends to be
 	Dialect            string   // of the commands that are sent to it
@@ -131,6 +132,10 @@ func (p *parser) scanner(s *reader, t *taken) Scanner {
 		sc.Settings = s.strs("settings", false, `settings = ["BEPLVL1"]`)
 	}
 	sc.Wake = k.takes("wake") && s.boolean("wake", false)
+	if sc.Programmable = k.takes("programmable") && s.boolean("programmable", false); sc.Programmable {
+		s.report(Warning, "programmable", "use a scanner whose settings by bar code can be switched off",
+			"customers can change this scanner's settings with a bar code")
+	}
 	sc.Rollover = k.takes("rollover") && s.boolean("rollover", false)
 	sc.Trigger = k.takes("trigger") && s.boolean("trigger", false)
 	sc.Feedback = k.takes("feedback") && s.boolean("feedback", false)
