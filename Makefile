@@ -116,8 +116,9 @@ CUTS ?= 1000
 
 .PHONY: powercuts
 powercuts: build ## cut the power of a virtual board while it sells, CUTS=1000 times; needs root
+	@bash internal/build/install.sh board
 	@mkdir -p build/board
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= $(GO) build $(BUILDFLAGS) -o build/board/cutguest ./cmd/tillbench/powercut/guest
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= $(GO) build $(BUILDFLAGS) -o build/board/cutguest ./cmd/tillbench/powercut/guest
 	@$(BIN)/tillbench powercuts --guest build/board/cutguest --cuts $(CUTS) $(ARGS)
 
 .PHONY: repro
