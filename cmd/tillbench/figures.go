@@ -8,6 +8,7 @@ var figures = []Figure{
 	startFigure,
 	memoryFigure,
 	sizeFigure,
+	scanFigure,
 	lossFigure,
 	truthFigure,
 }
