@@ -53,15 +53,15 @@ type Input struct {
 	once sync.Once
 }
 
-// sense is a line of periph.io, as an input needs it.
-type sense interface {
+// inputLine is a line of periph.io, as an input needs it.
+type inputLine interface {
 	In(pull gpio.Pull, edge gpio.Edge) error
 	Read() gpio.Level
 	WaitForEdge(timeout time.Duration) bool
 	Close()
 }
 
-var _ sense = (*gpioioctl.GPIOLine)(nil)
+var _ inputLine = (*gpioioctl.GPIOLine)(nil)
 
 const (
 	look         = 150 * time.Millisecond // a level is looked at so often, edge or not; less than Close may take
@@ -96,7 +96,7 @@ func self() string {
 	return s[:min(len(s), 31)]
 }
 
-func watch(line sense, c InputConfig) (*Input, error) {
+func watch(line inputLine, c InputConfig) (*Input, error) {
 	pull := gpio.PullNoChange
 	switch c.Pull {
 	case PullNone, "":
@@ -147,7 +147,7 @@ func (i *Input) over() bool {
 	}
 }
 
-func (i *Input) own(line sense, c InputConfig, edges bool) {
+func (i *Input) own(line inputLine, c InputConfig, edges bool) {
 	defer close(i.done)
 	defer line.Close()
 	report := func(ch Change) {
@@ -185,7 +185,7 @@ func (i *Input) own(line sense, c InputConfig, edges bool) {
 }
 
 // wait waits a while for an edge. Failed: it ended before its time without one.
-func (i *Input) wait(line sense, edges bool) (edge, failed bool) {
+func (i *Input) wait(line inputLine, edges bool) (edge, failed bool) {
 	if !edges {
 		i.rest(poll)
 		return false, false
@@ -196,7 +196,7 @@ func (i *Input) wait(line sense, edges bool) (edge, failed bool) {
 }
 
 // settle waits until the line has rested, for a second at most. Failed: as wait says.
-func (i *Input) settle(line sense, rest time.Duration) (failed bool) {
+func (i *Input) settle(line inputLine, rest time.Duration) (failed bool) {
 	for until := time.Now().Add(mostBouncing); time.Now().Before(until) && !i.over(); {
 		began := time.Now()
 		if !line.WaitForEdge(rest) {

@@ -1,8 +1,10 @@
 package gpio
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"periph.io/x/conn/v3/gpio"
 
 	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/drivers/sense"
 )
 
 // contact is a line whose level a test sets, with the faults of periph's own lines: waits of
@@ -261,33 +264,63 @@ func TestInputRefused(t *testing.T) {
 
 func TestLamps(t *testing.T) {
 	lines := outputs{}
-	l := &Lamps{lit: -1}
-	for _, n := range []string{"A", "B"} {
-		o, _ := lines.open(n, false)
-		l.lines = append(l.lines, o)
+	l, err := openLamps(map[sense.Channel]string{"nir850": "A", "white": "B"}, true, lines.open)
+	if err != nil || !slices.Equal(l.Channels(), []sense.Channel{"nir850", "white"}) {
+		t.Fatalf("%v, %v", l.Channels(), err)
 	}
-	on := func() (s string) {
-		for _, n := range []string{"A", "B"} {
-			if lines[n].on {
-				s += n
-			}
-		}
-		return s
-	}
+	before := sense.Now()
 	for _, c := range []struct {
-		light int
-		want  string
-	}{{0, "A"}, {1, "B"}, {1, "B"}, {-1, ""}, {0, "A"}} {
-		if err := l.Light(c.light); err != nil || on() != c.want {
-			t.Errorf("Light(%d): %q lit, %v", c.light, on(), err)
+		channel sense.Channel
+		on      bool
+		a, b    bool
+	}{{"nir850", true, true, false}, {"white", true, true, true}, {"nir850", false, false, true}} {
+		step, err := l.Switch(t.Context(), c.channel, c.on)
+		if err != nil || step.Channel != c.channel || step.On != c.on || step.At < before || lines["A"].on != c.a || lines["B"].on != c.b {
+			t.Errorf("%s %v: %+v, %v", c.channel, c.on, step, err)
 		}
 	}
-	for _, bad := range []int{-2, 2} {
-		if err := l.Light(bad); err == nil || on() != "A" {
-			t.Errorf("Light(%d): %v", bad, err)
+	if _, err := l.Switch(t.Context(), "uv", true); err == nil {
+		t.Error("a channel that is not wired")
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Switch(over, "nir850", true); !errors.Is(err, context.Canceled) || lines["A"].on {
+		t.Errorf("lit after its context: %v", err)
+	}
+	if _, err := l.Switch(over, "white", false); err != nil || lines["B"].on {
+		t.Errorf("not switched off after its context: %v", err)
+	}
+	if err := l.Close(); err != nil || lines["A"].closed != 1 || lines["B"].closed != 1 {
+		t.Errorf("closed: %v", err)
+	}
+	if _, err := openLamps(map[sense.Channel]string{"a": "A", "b": "GPIO99"}, false, lines.open); !errors.Is(err, drivers.ErrBusy) || lines["A"].closed != 1 {
+		t.Errorf("a line that is taken: %v", err)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lines := outputs{}
+		o, err := lines.open("TRIG", false)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := l.Close(); err != nil || on() != "" || l.Len() != 2 {
-		t.Errorf("closed: %q lit, %v", on(), err)
-	}
+		if err := o.Pulse(t.Context(), 30*time.Millisecond); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := o.Pulse(ctx, time.Minute); err != nil {
+			t.Error(err)
+		}
+		if got, want := lines["TRIG"].history(), "0s on, 30ms off, 30ms on, 40ms off"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if err := errors.Join(o.Close(), o.Close()); err != nil || lines["TRIG"].closed != 1 {
+			t.Errorf("closed %d times, %v", lines["TRIG"].closed, err)
+		}
+		if err := o.Set(true); !errors.Is(err, drivers.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	})
 }

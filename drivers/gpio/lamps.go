@@ -1,61 +1,62 @@
 package gpio
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/tilld/tilld/drivers"
+	"github.com/tilld/tilld/drivers/sense"
 )
 
-// Lamps are the lines of capture lamps, of which at most one is lit. It is safe for
-// concurrent use.
+// Lamps are the lamp strings of a capture, one line each. They implement sense.Lamp and are
+// safe for concurrent use.
 type Lamps struct {
 	mu    sync.Mutex
-	lines []*Output
-	lit   int // -1: none
+	lines map[sense.Channel]*Output
 }
 
-// OpenLamps requests the lines, all of them off. Init must have run.
-func OpenLamps(names []string, activeLow bool) (*Lamps, error) {
-	l := &Lamps{lit: -1}
-	for _, n := range names {
-		o, err := OpenOutput(n, activeLow)
+var _ sense.Lamp = (*Lamps)(nil)
+
+// OpenLamps requests the lines that the channels are wired to, all of them off. Init must
+// have run.
+func OpenLamps(lines map[sense.Channel]string, activeLow bool) (*Lamps, error) {
+	return openLamps(lines, activeLow, OpenOutput)
+}
+
+func openLamps(lines map[sense.Channel]string, activeLow bool, output func(string, bool) (*Output, error)) (*Lamps, error) {
+	l := &Lamps{lines: map[sense.Channel]*Output{}}
+	for _, c := range slices.Sorted(maps.Keys(lines)) {
+		o, err := output(lines[c], activeLow)
 		if err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
-		l.lines = append(l.lines, o)
+		l.lines[c] = o
 	}
 	return l, nil
 }
 
-// Len is how many lamps there are.
-func (l *Lamps) Len() int { return len(l.lines) }
+// Channels implements sense.Lamp.
+func (l *Lamps) Channels() []sense.Channel { return slices.Sorted(maps.Keys(l.lines)) }
 
-// Light lights lamp i alone, counted from 0; -1 is darkness. What was lit goes out first.
-func (l *Lamps) Light(i int) error {
+// Switch implements sense.Lamp. It does not wait.
+func (l *Lamps) Switch(ctx context.Context, c sense.Channel, on bool) (sense.Step, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i < -1 || i >= len(l.lines) {
-		return &drivers.Error{Op: "light", Subject: fmt.Sprintf("lamp %d", i), Err: fmt.Errorf("there are %d", len(l.lines))}
+	o := l.lines[c]
+	if o == nil {
+		return sense.Step{}, &drivers.Error{Op: "switch", Subject: fmt.Sprintf("lamp %q", c), Err: errors.New("no such channel")}
 	}
-	if l.lit == i {
-		return nil
+	if on && ctx.Err() != nil { // nobody is there to switch it off
+		return sense.Step{}, &drivers.Error{Op: "switch", Subject: fmt.Sprintf("lamp %q", c), Err: ctx.Err()}
 	}
-	if l.lit >= 0 {
-		if err := l.lines[l.lit].Set(false); err != nil {
-			return err
-		}
-		l.lit = -1
+	if err := o.Set(on); err != nil {
+		return sense.Step{}, err
 	}
-	if i < 0 {
-		return nil
-	}
-	if err := l.lines[i].Set(true); err != nil {
-		return err
-	}
-	l.lit = i
-	return nil
+	return sense.Step{Channel: c, On: on, At: sense.Now()}, nil
 }
 
 // Close switches all off and lets go of the lines.
@@ -66,6 +67,5 @@ func (l *Lamps) Close() error {
 	for _, o := range l.lines {
 		errs = append(errs, o.Close())
 	}
-	l.lit = -1
 	return errors.Join(errs...)
 }
