@@ -3,7 +3,6 @@ package sense
 import (
 	"bytes"
 	"errors"
-	"math/rand/v2"
 	"testing"
 )
 
@@ -112,12 +111,8 @@ func FuzzLuma(f *testing.F) {
 	f.Add(uint32(GREY), 1<<31-1, 1<<31-1, 1<<31-1, 10, 10)
 	f.Add(uint32(NV12), 3, 3, 4, 20, 9)
 	f.Fuzz(func(t *testing.T, px uint32, w, h, stride, nsrc, ndst int) {
-		nsrc, ndst = nsrc&0xFFFF, ndst&0xFFFF
+		nsrc, ndst = nsrc&0xFFF, ndst&0xFFF
 		src, dst, other := make([]byte, nsrc), make([]byte, ndst), make([]byte, ndst)
-		rnd := rand.New(rand.NewPCG(uint64(nsrc), uint64(ndst)))
-		for i := range src {
-			src[i] = byte(rnd.Uint32())
-		}
 		got, err := Luma(dst, src, PixelFormat(px), w, h, stride)
 		if err == nil && (len(got) != w*h || !PixelFormat(px).Whole(nsrc, w, h, stride)) {
 			t.Errorf("%d bytes of %dx%d from %d", len(got), w, h, nsrc)

@@ -20,6 +20,7 @@ import (
 // What a camera on the virtual board must reach.
 const (
 	cameraFrames = 30
+	cameraOthers = 8   // of formats that take the same way
 	cameraRate   = 100 // frames a second, as fast as the emulated bus goes
 	cameraTries  = 5   // for the rate: another program may have the processor
 )
@@ -71,7 +72,12 @@ func (c *cameraBench) all(ctx context.Context) {
 		c.rule("opened again", func(*hands.Verdict) error { return err })
 		return
 	}
+	seen := map[sense.PixelFormat]bool{}
 	for _, m := range c.modes {
+		if seen[m.Pixel] && !c.Virtual { // a camera of a shop has dozens
+			continue
+		}
+		seen[m.Pixel] = true
 		c.rule(m.Pixel.String()+" "+fmt.Sprintf("%dx%d", m.Width, m.Height), func(v *hands.Verdict) error { return c.stream(ctx, m, v) })
 	}
 	if err := c.reopen(ctx, 0); err != nil {
@@ -161,7 +167,7 @@ func (c *cameraBench) stream(ctx context.Context, m sense.Mode, v *hands.Verdict
 		}
 	}
 	for range tries {
-		rate, err := c.thirty(ctx, m, known, v)
+		rate, err := c.frames(ctx, m, known, v)
 		if err != nil {
 			return err
 		}
@@ -179,15 +185,18 @@ func (c *cameraBench) stream(ctx context.Context, m sense.Mode, v *hands.Verdict
 	return nil
 }
 
-// thirty takes thirty frames and says how fast they came.
-func (c *cameraBench) thirty(ctx context.Context, m sense.Mode, known [][]byte, v *hands.Verdict) (rate float64, err error) {
+// frames takes so many frames and says how fast they came.
+func (c *cameraBench) frames(ctx context.Context, m sense.Mode, known [][]byte, v *hands.Verdict) (rate float64, err error) {
 	v.Done, v.Of = 0, cameraFrames
+	if !m.Pixel.Compressed() && m.Pixel != sense.GREY {
+		v.Of = cameraOthers
+	}
 	if _, err := c.cam.Start(ctx, m); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, c.cam.Stop(ctx)) }()
 	var first, last sense.Time
-	for range cameraFrames {
+	for range v.Of {
 		f, err := c.next(ctx)
 		if err != nil {
 			return 0, err
@@ -207,7 +216,7 @@ func (c *cameraBench) thirty(ctx context.Context, m sense.Mode, known [][]byte, 
 		}
 		v.Done++
 	}
-	return (cameraFrames - 1) / last.Sub(first).Seconds(), nil
+	return float64(v.Of-1) / last.Sub(first).Seconds(), nil
 }
 
 func (c *cameraBench) next(ctx context.Context) (*sense.Frame, error) {
@@ -267,7 +276,7 @@ func (c *cameraBench) owner(ctx context.Context, v *hands.Verdict) error {
 func (c *cameraBench) damage(ctx context.Context, v *hands.Verdict) error {
 	marked, missing := 0, uint64(0)
 	for _, fault := range c.about.Faults {
-		for _, m := range c.modes[:2] { // compressed and not
+		for _, m := range c.modes[:min(2, len(c.modes))] { // compressed and not
 			if _, err := c.cam.Start(ctx, m); err != nil {
 				return err
 			}

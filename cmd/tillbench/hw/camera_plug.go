@@ -13,7 +13,7 @@ import (
 
 // How often the plug is pulled: along with the rest, and where that is all.
 const (
-	cameraPulls = 5
+	cameraPulls = 3
 	cameraMany  = 100
 )
 
