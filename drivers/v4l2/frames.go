@@ -28,10 +28,12 @@ func (d *Device) await() {
 	}
 }
 
-// end is the end of a stream by itself.
+// end is the end of a stream by itself. Who takes frames is told first; then the kernel's
+// buffers are wiped at once, whether or not anybody closes the device.
 func (d *Device) end(err error) {
 	d.stream.ended = true
 	d.queue.end(fail("read", d.path, err))
+	_ = d.release() // the device has failed, and that is said
 }
 
 // trouble finds out whether a device that failed is being unplugged: its pictures fail some

@@ -25,6 +25,12 @@ func TestUnplug(t *testing.T) {
 		if took := time.Since(before); took > time.Minute+100*time.Millisecond {
 			t.Errorf("noticed after %v", took)
 		}
+		synctest.Wait()
+		k.do(func() {
+			if k.mapped != 0 {
+				t.Errorf("%d buffers of a camera that is gone are kept", k.mapped)
+			}
+		})
 		_, err = d.Start(t.Context(), grey)
 		wantError(t, err, drivers.ErrGone, "plug")
 	})

@@ -80,15 +80,15 @@ func (c *cameraBench) all(ctx context.Context) {
 		seen[m.Pixel] = true
 		c.rule(m.Pixel.String()+" "+fmt.Sprintf("%dx%d", m.Width, m.Height), func(v *hands.Verdict) error { return c.stream(ctx, m, v) })
 	}
+	if slices.Contains(c.about.Deeds, hands.Fault) {
+		c.rule("damaged frames are marked", func(v *hands.Verdict) error { return c.damage(ctx, v) })
+	}
 	if err := c.reopen(ctx, 0); err != nil {
 		c.rule("opened again", func(*hands.Verdict) error { return err })
 		return
 	}
 	c.rule("exposure and gain held", func(v *hands.Verdict) error { return c.hold(ctx, v) })
 	c.rule("one owner", func(v *hands.Verdict) error { return c.owner(ctx, v) })
-	if slices.Contains(c.about.Deeds, hands.Fault) {
-		c.rule("damaged frames are marked", func(v *hands.Verdict) error { return c.damage(ctx, v) })
-	}
 	pulls := cameraPulls
 	if c.Few || !c.Virtual {
 		pulls = 2
@@ -154,17 +154,27 @@ func (c *cameraBench) open(ctx context.Context) error {
 	})
 }
 
+// known is the pictures of the virtual board's camera; nil of another.
+func (c *cameraBench) known(m sense.Mode) (list [][]byte) {
+	if !c.Virtual {
+		return nil
+	}
+	for n := range device.UVCPictures {
+		list = append(list, device.UVCPicture(device.UVCMode{Format: m.Pixel.String(), Width: m.Width, Height: m.Height}, n))
+	}
+	return list
+}
+
+func exact(f *sense.Frame, known [][]byte) bool {
+	return known == nil || slices.ContainsFunc(known, func(p []byte) bool { return bytes.Equal(p, f.Data()) })
+}
+
 // stream takes frames of a mode. On the virtual board each must be one of its pictures.
 func (c *cameraBench) stream(ctx context.Context, m sense.Mode, v *hands.Verdict) error {
 	tries, best := 1, 0.0
-	var known [][]byte
-	if c.Virtual {
-		for n := range device.UVCPictures {
-			known = append(known, device.UVCPicture(device.UVCMode{Format: m.Pixel.String(), Width: m.Width, Height: m.Height}, n))
-		}
-		if m.Pixel.Compressed() {
-			tries = cameraTries
-		}
+	known := c.known(m)
+	if c.Virtual && m.Pixel.Compressed() {
+		tries = cameraTries
 	}
 	for range tries {
 		rate, err := c.frames(ctx, m, known, v)
@@ -201,11 +211,11 @@ func (c *cameraBench) frames(ctx context.Context, m sense.Mode, known [][]byte, 
 		if err != nil {
 			return 0, err
 		}
-		exact := known == nil || slices.ContainsFunc(known, func(p []byte) bool { return bytes.Equal(p, f.Data()) })
-		bad := !exact || f.Damaged || f.Lost > 0 || !f.Timed || f.At <= last
+		same := exact(f, known)
+		bad := !same || f.Damaged || f.Lost > 0 || !f.Timed || f.At <= last
 		if bad {
 			err = fmt.Errorf("frame %d: exact %v, damaged %v, %d lost before it, timed %v, %v after the one before",
-				f.Seq, exact, f.Damaged, f.Lost, f.Timed, f.At.Sub(last))
+				f.Seq, same, f.Damaged, f.Lost, f.Timed, f.At.Sub(last))
 		}
 		if last = f.At; first == 0 {
 			first = last
@@ -277,37 +287,48 @@ func (c *cameraBench) damage(ctx context.Context, v *hands.Verdict) error {
 	marked, missing := 0, uint64(0)
 	for _, fault := range c.about.Faults {
 		for _, m := range c.modes[:min(2, len(c.modes))] { // compressed and not
-			if _, err := c.cam.Start(ctx, m); err != nil {
-				return err
+			a, b, err := c.harm(ctx, fault, m)
+			if err != nil {
+				return fmt.Errorf("%s, %v: %w", fault, m.Pixel, err)
 			}
-			const harmed = 3
-			if _, err := c.Do(ctx, hands.Order{Do: hands.Fault, Device: c.about.Name, Text: fault, Times: harmed}); err != nil {
-				return err
-			}
-			here := uint64(0)
-			for range 2 * cameraFrames {
-				f, err := c.next(ctx)
-				if err != nil {
-					return fmt.Errorf("%s, %v: %w", fault, m.Pixel, err)
-				}
-				here, missing = here+f.Lost, missing+f.Lost
-				if f.Damaged {
-					here++
-					marked++
-				}
-				f.Release()
-				if here >= harmed {
-					break
-				}
-			}
-			if err := c.cam.Stop(ctx); err != nil {
-				return err
-			}
-			if here < harmed {
-				return fmt.Errorf("%s, %v: %d of %d damaged frames were taken for whole", fault, m.Pixel, harmed-here, harmed)
-			}
+			marked, missing = marked+a, missing+b
 		}
 	}
 	v.Found = fmt.Sprintf("%d marked, %d kept back by the kernel, none taken for whole", marked, missing)
 	return nil
+}
+
+// harm harms the first frames of a stream.
+func (c *cameraBench) harm(ctx context.Context, fault string, m sense.Mode) (marked int, missing uint64, err error) {
+	const harmed = 3
+	known := c.known(m)
+	if _, err := c.Do(ctx, hands.Order{Do: hands.Fault, Device: c.about.Name, Text: fault, Times: harmed}); err != nil {
+		return 0, 0, err
+	}
+	if _, err := c.cam.Start(ctx, m); err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, c.cam.Stop(ctx)) }()
+	for i := range cameraOthers {
+		f, err := c.next(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		whole := exact(f, known)
+		if i == 0 {
+			missing = f.Seq // the first of a stream is 0
+		}
+		missing += f.Lost
+		if f.Damaged {
+			marked++
+		}
+		f.Release()
+		if !whole && !f.Damaged {
+			return 0, 0, fmt.Errorf("frame %d is none of the camera's, and taken for whole", f.Seq)
+		}
+	}
+	if marked+int(missing) < harmed {
+		return 0, 0, fmt.Errorf("%d of %d damaged frames were not seen", harmed-marked-int(missing), harmed)
+	}
+	return marked, missing, nil
 }
