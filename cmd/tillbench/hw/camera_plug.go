@@ -75,7 +75,7 @@ func (c *cameraBench) pull(ctx context.Context) (noticed, closed, back time.Dura
 		return
 	}
 	begun := time.Now()
-	err = c.cam.Close()
+	err = c.close()
 	if closed = time.Since(begun); err != nil {
 		return
 	}
