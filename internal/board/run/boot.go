@@ -14,7 +14,7 @@ import (
 )
 
 // bootWithin bounds one boot and all its checks.
-const bootWithin = 4 * time.Minute
+const bootWithin = 8 * time.Minute
 
 // boot runs one board to its end and prints what came of it.
 func (p *plan) boot(ctx context.Context, j *job) {
