@@ -178,6 +178,27 @@ func TestDecodeNeverMakesAnotherScan(t *testing.T) {
 	}
 }
 
+// TestDecodeTells holds the answers to lines of which the vectors have none.
+func TestDecodeTells(t *testing.T) {
+	foreign := strings.Repeat("00", 63)
+	for line, want := range map[string]string{
+		`{"profile":"ssi","hex":"05f30000fffe09"}`:                                `{"no_read":true,"reply_hex":"04d00400ff28","scans":[]}`,
+		`{"profile":"gm65","hex":"03000001003331","given":"command-outstanding"}`: `{"data":"00","reply":"ok","reply_hex":"","scans":[]}`,
+		`{"profile":"gm65","hex":"5d513141020000010033310d"}`:                     `{"reply_hex":"","scans":[{"sym":"qr","aim":"]Q1","text":"A\u0002\u0000\u0000\u0001\u000031"}]}`,
+		`{"profile":"hidpos","hex":"03` + foreign + `"}`:                          `{"ignored":true,"reply_hex":"","scans":[]}`,
+		`{"profile":"evdev-arm","hex":"000000000000000001001c0001000000"}`:        `{"events":[[1,28,1]],"reply_hex":"","scans":[]}`,
+		`{"profile":"atecc608","hex":"0700006002b5fc"}`:                           `{"error":"checksum","reply_hex":"","scans":[]}`,
+		`{"profile":"atecc608","hex":"07000060028038ffff"}`:                       `{"data":"00006002","reply_hex":"","scans":[]}`,
+		`{"profile":"uevent","hex":"6c696275646576000a"}`:                         `{"ignored":true,"reply_hex":"","scans":[]}`,
+	} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), []string{"decode", "--jsonl"}, strings.NewReader(line+"\n"), &out, &errs)
+		if got := strings.TrimSpace(out.String()); code != exitDone || got != want {
+			t.Errorf("%s: exit %d, %s%s, want %s", line, code, got, errs.String(), want)
+		}
+	}
+}
+
 // TestDecodeDump plays the dump of the README.
 func TestDecodeDump(t *testing.T) {
 	var out, errs bytes.Buffer

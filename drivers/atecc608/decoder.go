@@ -9,14 +9,17 @@ import (
 	"github.com/tilld/tilld/scanner"
 )
 
-// Fields implements scanner.Told: "status", or "length" of the data and the data itself. A
+// Fields implements scanner.Told: "status", or "data" in hexadecimal digits. A
 // digest or a random number that a dump holds is no secret any more.
 func (r Response) Fields() map[string]any {
 	if r.Data == nil {
 		return map[string]any{"status": r.Status.String()}
 	}
-	return map[string]any{"length": len(r.Data), "data_hex": hex.EncodeToString(r.Data)}
+	return map[string]any{"data": hex.EncodeToString(r.Data)}
 }
+
+// padding is what a bus holds when nobody speaks.
+const padding = 0xFF
 
 // silence ends an answer that is not complete.
 const silence = 50 * time.Millisecond
@@ -42,9 +45,13 @@ func (d *Decoder) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 	if len(p) > 0 {
 		d.at = now
 	}
+	answered := false
 	for _, b := range p {
 		if d.lost {
 			return
+		}
+		if answered && d.n == 0 && b == padding {
+			continue // more was read than the chip had to say
 		}
 		d.buf[d.n] = b
 		d.n++
@@ -63,6 +70,7 @@ func (d *Decoder) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 		r.Data = bytes.Clone(r.Data)
 		emit(scanner.Result{Event: r})
 		d.forget()
+		answered = true
 	}
 }
 

@@ -36,7 +36,7 @@ func (p *Packet) FA() (user string, status byte, ok bool) {
 
 func (p *Packet) fa() (id []byte, status byte, ok bool) {
 	b := p.payload[sequenceLen:]
-	if p.Encrypted() || !p.msg.isFA() || len(b) < userRoom+1 || b[userRoom] < '0' || b[userRoom] > 0x7F {
+	if p.Encrypted() || !p.msg.isFA() || len(b) < userRoom+1 || b[userRoom] < '0' || b[userRoom] > '0'+MaxStatus {
 		return nil, 0, false
 	}
 	id = b[:userRoom]

@@ -10,7 +10,7 @@
 // 32. The CRC is CRC-16/CCITT with initial value 1D0F over all before it. Plain mode has zeros
 // for iv and hmac; in secure mode the payload is encrypted, and this package tells no more than
 // that it is. A message with a capital letter has a body of a user id, ended by zero, and a
-// status, an ASCII character from '0' on; one with a small letter has data.
+// status, a byte that counts from '0' on; one with a small letter has data.
 //
 // Messages that carry pictures (e, w) are not in the table: nothing encodes them, and what a
 // module sends of them is skipped without being kept. Faceprints are body data: a Packet holds
@@ -74,12 +74,13 @@ const (
 	align       = 32
 	userRoom    = 31
 	MaxUserID   = userRoom - 1
+	MaxStatus   = 127 // the last kind of spoof
 	MaxPayload  = 8 << 10
 	PrintsSize  = 1042 // of one faceprints element: version, type, flags, 515 numbers
 	sequenceLen = 4
 )
 
-// AppendFA appends a plain packet with a user id and a status (0 to 127-'0').
+// AppendFA appends a plain packet with a user id and a status (0 to MaxStatus).
 func AppendFA(dst []byte, m Msg, sequence uint32, user string, status byte) ([]byte, error) {
 	if !m.isFA() {
 		return dst, fmt.Errorf("message %q: it holds data, not a user", byte(m))
@@ -87,8 +88,8 @@ func AppendFA(dst []byte, m Msg, sequence uint32, user string, status byte) ([]b
 	if len(user) > MaxUserID || strings.IndexByte(user, 0) >= 0 {
 		return dst, fmt.Errorf("message %q: user id of %d bytes, want at most %d, none zero", byte(m), len(user), MaxUserID)
 	}
-	if status > 0x7F-'0' {
-		return dst, fmt.Errorf("message %q: status %d, want at most %d", byte(m), status, 0x7F-'0')
+	if status > MaxStatus {
+		return dst, fmt.Errorf("message %q: status %d, want at most %d", byte(m), status, MaxStatus)
 	}
 	var body [userRoom + 1]byte
 	copy(body[:], user)

@@ -136,6 +136,7 @@ func TestMessages(t *testing.T) {
 	}{
 		{"result", fa(Result, "tilld", 0), []map[string]any{{"msg": "R", "sequence": 7.0, "user_id": "tilld", "status": "0"}}},
 		{"spoof", fa(Result, "", 16), []map[string]any{{"msg": "R", "sequence": 7.0, "user_id": "", "status": "@"}}},
+		{"kind of spoof", fa(Result, "", 127), []map[string]any{{"msg": "R", "sequence": 7.0, "user_id": "", "status": "\u00af"}}},
 		{"hint", fa(Hint, "", 4), []map[string]any{{"msg": "H", "sequence": 7.0, "user_id": "", "status": "4"}}},
 		{"reply", fa(Reply, "", 17), []map[string]any{{"msg": "Y", "sequence": 7.0, "user_id": "", "status": "A"}}},
 		{"faceprints", packet(Faceprints, 2, prints()), []map[string]any{{"msg": "f", "sequence": 2.0, "length": 1042.0, "version": 9.0}}},

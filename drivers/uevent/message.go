@@ -52,7 +52,7 @@ func (m Message) Fields() map[string]any {
 }
 
 // Parse reads one datagram. A message that was cut short is ErrMalformed: the kernel writes
-// SEQNUM last.
+// SEQNUM last. Action and path count as the head of the message says them.
 func Parse(p []byte) (Message, error) {
 	if bytes.HasPrefix(p, []byte("libudev\x00")) {
 		return Message{Ignored: true}, nil
@@ -75,13 +75,13 @@ func Parse(p []byte) (Message, error) {
 			return Message{}, ErrMalformed
 		}
 	}
-	if !seen.action || !seen.devpath || !seen.subsystem || !seen.seq {
+	if !seen.subsystem || !seen.seq {
 		return Message{}, ErrMalformed
 	}
 	return m, nil
 }
 
-// keys are those that a message has exactly once; the name only if the device has a node.
+// keys are those that a message has once at most.
 type keys struct{ action, devpath, subsystem, seq, name bool }
 
 func once(seen *bool) bool {

@@ -65,10 +65,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestTheHeadSuffices(t *testing.T) {
+	short := strings.Replace(plugged, "ACTION=add\x00", "", 1)
+	short = strings.Replace(short, "DEVPATH=/devices/platform/dummy_hcd.0/usb1/1-1/1-1:1.0/tty/ttyACM0\x00", "", 1)
+	m, err := Parse([]byte(short))
+	if err != nil || m.Action != "add" || m.Node != "/dev/ttyACM0" {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 func TestMalformed(t *testing.T) {
 	for what, change := range map[string][2]string{
 		"other action":      {"ACTION=add", "ACTION=remove"},
-		"no action":         {"ACTION=add\x00", ""},
 		"action twice":      {"ACTION=add\x00", "ACTION=add\x00ACTION=add\x00"},
 		"other path":        {"DEVPATH=/devices/platform", "DEVPATH=/devices/other"},
 		"no subsystem":      {"SUBSYSTEM=tty\x00", ""},

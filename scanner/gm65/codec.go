@@ -49,8 +49,9 @@ type Codec struct {
 
 	raw  []byte // of the reply under way
 	last time.Time
-	text bool // the last byte was of a line that has not ended; no reply begins in it
-	junk bool // package line holds what is no scan; its drop was told
+	now  time.Time // of the Feed or Tick under way
+	text bool      // the last byte was of a line that has not ended; no reply begins in it
+	junk bool      // package line holds what is no scan; its drop was told
 
 	reply Reply
 	emit  func(scanner.Result)
@@ -74,14 +75,38 @@ func New(c Config) (*Codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := line.New(line.Config{Terminator: line.CRLF, AIM: !c.NoAIM, MaxText: c.MaxText})
-	if err != nil {
+	d := &Codec{raw: make([]byte, 0, maxReply)}
+	framing := line.Config{Terminator: line.CRLF, AIM: !c.NoAIM, MaxText: c.MaxText}
+	if !c.NoAIM {
+		framing.Believe = d.believe
+	}
+	if d.line, err = line.New(framing); err != nil {
 		return nil, fmt.Errorf("gm65: %w", err)
 	}
-	d := &Codec{line: l, raw: make([]byte, 0, maxReply)}
 	d.talk = talk{setup: setup, within: c.ReplyWithin, cues: make([]setting, 0, 2)}
 	d.pass = d.scanned
 	return d, nil
+}
+
+// believe takes a reply in the middle of a code for what the code holds, while none can be
+// under way. Other control characters are noise.
+func (d *Codec) believe(text []byte) bool {
+	if d.talk.listening(d.now) {
+		return false
+	}
+	for len(text) > 0 {
+		n := 1
+		switch c := text[0]; {
+		case c == replyHead:
+			if n = replyLen(text); n == 0 {
+				return false
+			}
+		case c < 0x20 && c != 0x1D || c == 0x7F: // 1D separates fields
+			return false
+		}
+		text = text[n:]
+	}
+	return true
 }
 
 // scanned passes on what package line found.
@@ -105,7 +130,7 @@ func (d *Codec) scanned(r scanner.Result) {
 
 // Feed decodes scans and replies, and sends what is to be sent.
 func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
-	d.emit = emit
+	d.emit, d.now = emit, now
 	d.silence(now)
 	for len(p) > 0 {
 		p = p[d.take(p, now):]
@@ -116,7 +141,7 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 
 // Tick ends frames by silence, and sends what is to be sent.
 func (d *Codec) Tick(now time.Time, emit func(scanner.Result)) {
-	d.emit = emit
+	d.emit, d.now = emit, now
 	d.silence(now)
 	d.line.Tick(now, d.pass)
 	d.work(now)

@@ -89,6 +89,8 @@ func TestRepliesAndScans(t *testing.T) {
 		{"a reply cut in two by the reads", true, []string{ok[:3], ok[3:] + scan}, want, event, nil},
 		{"no reply is due", false, []string{ok}, nil, nil, []scanner.DropReason{scanner.DropPartial}},
 		{"a reply inside a scan", true, []string{"]Q1134" + ok + "5678\r"}, nil, nil, []scanner.DropReason{scanner.DropMalformed}},
+		{"what looks like a reply inside a scan", false, []string{"]Q1134" + ok + "5678\r"}, []out{{Text: "134" + ok + "5678", AIM: "]Q1", Symbology: scanner.QR}}, nil, nil},
+		{"what looks like a damaged reply inside a scan", false, []string{"]Q1134" + ok[:6] + "\x325678\r"}, nil, nil, []scanner.DropReason{scanner.DropMalformed}},
 		{"a scan with GS", true, []string{"]Q11\x1d2\r"}, []out{inside}, nil, nil},
 		{"a bad CRC", true, []string{ok[:6] + "\x32"}, nil, nil, []scanner.DropReason{scanner.DropChecksum}},
 		{"half a reply", true, []string{ok[:5]}, nil, nil, []scanner.DropReason{scanner.DropPartial}},

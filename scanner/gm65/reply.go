@@ -106,8 +106,19 @@ func (r request) match(b []byte) progress {
 	return complete
 }
 
+// replyLen is the length of the reply that b begins with; 0 if with none, or a damaged one.
+func replyLen(b []byte) int {
+	if (request{}).match(b) != complete {
+		return 0
+	}
+	return headLen + length(b[3]) + crcLen
+}
+
+// replyHead is what all replies but that to a heartbeat begin with.
+const replyHead = 0x02
+
 // begins reports whether a reply may begin with c.
 func (r request) begins(c byte) bool {
-	const reply, alive = 0x02, 0x03
-	return c == reply && r.kind != Heartbeat || c == alive && (r.kind == Heartbeat || r.kind == 0)
+	const alive = 0x03
+	return c == replyHead && r.kind != Heartbeat || c == alive && (r.kind == Heartbeat || r.kind == 0)
 }

@@ -57,6 +57,12 @@ type Config struct {
 	Settings []string
 }
 
+// Foreign is the event of a report of another kind, which is passed over.
+type Foreign struct{}
+
+// Fields is "ignored".
+func (Foreign) Fields() map[string]any { return map[string]any{"ignored": true} }
+
 // Codec implements scanner.Commander and scanner.Outstanding. Before Restart it only listens.
 type Codec struct {
 	l       Layout
@@ -126,7 +132,8 @@ func (d *Codec) Feed(p []byte, now time.Time, emit func(scanner.Result)) {
 	for len(p) > 0 {
 		n := min(len(p), d.l.Size)
 		switch {
-		case d.l.ID != 0 && p[0] != d.l.ID: // a report of another kind
+		case d.l.ID != 0 && p[0] != d.l.ID:
+			emit(scanner.Result{Event: Foreign{}})
 		case n < d.l.Size:
 			d.malformed(piece{continued: true}, now, emit)
 		default:

@@ -7,8 +7,9 @@
 //     follows up to the next terminator: it is the rest of it. With AIM identifiers on, that
 //     lasts for a second, because a rest is known by its lack of one. Without them a single
 //     byte of noise costs the next scan.
-//   - A frame with a control character (other than GS, which GS1 codes hold) or with bytes
-//     that are no UTF-8 is noise, not text, and is dropped.
+//   - A frame with a control character (other than GS, which GS1 codes hold, and with AIM
+//     identifiers on those that separate fields by ISO/IEC 15434) or with bytes that are no
+//     UTF-8 is noise, not text, and is dropped. See Config.Believe.
 //   - With AIM identifiers on, a frame that does not begin with one is dropped: the tail of
 //     a code, or noise before one, cannot pass for a code. Without them printable noise
 //     cannot be told from text. Switch them on.
@@ -67,6 +68,9 @@ type Config struct {
 	CodeIDs    CodeIDs    // the scanner sends a vendor's identifiers; not together with AIM
 	Prefix     string     // sent before all else; a code without it is malformed
 	MaxText    int        // bytes; 0 = DefaultMaxText
+	// Believe is asked about a text with control characters, which is noise otherwise.
+	// It keeps nothing of it. Only with AIM; nil: never.
+	Believe func(text []byte) bool
 }
 
 // Codec implements scanner.Codec. Its memory is bounded by Config.MaxText.
@@ -106,6 +110,8 @@ func New(c Config) (*Codec, error) {
 		return nil, fmt.Errorf("serial line: unknown code identifiers %q, want honeywell", c.CodeIDs)
 	case c.CodeIDs != NoCodeIDs && c.AIM:
 		return nil, errors.New("serial line: AIM identifiers and a vendor's code identifiers cannot both be on")
+	case c.Believe != nil && !c.AIM:
+		return nil, errors.New("serial line: without AIM identifiers control characters are noise")
 	case c.MaxText < 1 || c.MaxText > 1<<20:
 		return nil, fmt.Errorf("serial line: longest text of %d bytes, want 1 to 1048576", c.MaxText)
 	case len(c.Prefix) > 64:
@@ -254,22 +260,30 @@ func (d *Codec) decode() scanner.Result {
 		}
 		text = text[1:]
 	}
-	if len(text) == 0 || len(text) > d.c.MaxText || !isText(text) {
+	if len(text) == 0 || len(text) > d.c.MaxText || !d.isText(text) {
 		return malformed
 	}
 	r.Text = text
 	return r
 }
 
-// isText refuses noise: control characters other than GS, and what is no UTF-8.
-func isText(b []byte) bool {
-	const gs = 0x1D
+// isText refuses noise: control characters and what is no UTF-8.
+func (d *Codec) isText(b []byte) bool {
+	if !utf8.Valid(b) {
+		return false
+	}
 	for _, c := range b {
-		if c < 0x20 && c != gs || c == 0x7F {
-			return false
+		if (c < 0x20 || c == 0x7F) && !d.separates(c) {
+			return d.c.Believe != nil && d.c.Believe(b)
 		}
 	}
-	return utf8.Valid(b)
+	return true
+}
+
+// separates reports whether a control character separates fields of a code.
+func (d *Codec) separates(c byte) bool {
+	const eot, fs, gs = 0x04, 0x1C, 0x1D
+	return c == gs || d.c.AIM && (c == eot || c >= fs && c < 0x20)
 }
 
 func (d *Codec) drop(why scanner.DropReason, emit func(scanner.Result)) {

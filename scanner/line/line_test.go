@@ -266,6 +266,10 @@ func TestFraming(t *testing.T) {
 		{"vendor's identifier", Config{CodeIDs: Honeywell}, []string{"s" + code + "\r", "d6901234567892\r"}, []out{{Text: code, Symbology: scanner.QR}, {Text: "6901234567892", Symbology: scanner.EAN13}}},
 		{"vendor's identifier missing", Config{CodeIDs: Honeywell}, []string{code + "\r"}, []out{malformed}},
 		{"control character", Config{}, []string{"1345\x00678\r"}, []out{malformed}},
+		{"control character after an identifier", Config{AIM: true}, []string{"]Q11345\x00678\r"}, []out{malformed}},
+		{"control character that a code holds", Config{AIM: true, Believe: func(text []byte) bool { return string(text) == "\x02\x00678" }}, []string{"]Q1\x02\x00678\r"}, []out{{Text: "\x02\x00678", AIM: "]Q1", Symbology: scanner.QR}}},
+		{"separators", Config{AIM: true}, []string{"]d1[)>\x1e06\x1d1P1\x1e\x04\r"}, []out{{Text: "[)>\x1e06\x1d1P1\x1e\x04", AIM: "]d1", Symbology: scanner.DataMatrix}}},
+		{"separators without an identifier", Config{}, []string{"[)>\x1e06\x04\r"}, []out{malformed}},
 		{"not UTF-8", Config{}, []string{"1345\xff678\r"}, []out{malformed}},
 		{"UTF-8", Config{}, []string{"最佳运输\r"}, scan("最佳运输")},
 	} {

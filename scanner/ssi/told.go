@@ -31,11 +31,13 @@ const Boot = 0x03
 // NoRead is the type of a DECODE_DATA that says that nothing was found.
 const NoRead = 0xFF
 
-// Fields are "revision" as text, "event" as a number, or "data" in hexadecimal digits.
+// Fields are "revision" as text, "event" as a number, "no_read" where nothing was found, or "data" in hexadecimal digits.
 func (t Told) Fields() map[string]any {
 	switch {
 	case t.Opcode == ReplyRevision:
 		return map[string]any{"revision": string(t.Data)}
+	case t.Opcode == DecodeData:
+		return map[string]any{"no_read": true}
 	case t.Opcode == Event && len(t.Data) == 1:
 		return map[string]any{"event": int(t.Data[0])}
 	}

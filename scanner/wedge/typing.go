@@ -15,9 +15,11 @@ func (d *Codec) key(r record) {
 	case code > keyMax || r.value < up || r.value > repeat:
 		d.violate(scanner.DropMalformed, true)
 	case ends && r.value == down:
+		if d.skip || d.Pending() {
+			d.typed = d.typed[:0]
+		}
 		d.ended = !d.skip
 		d.skip = false
-		d.typed = d.typed[:0]
 	case ends:
 	case (r.value == down) == d.down.has(code):
 		// Down twice, or up or repeated and never down.
@@ -158,7 +160,9 @@ func (d *Codec) finish() {
 	switch {
 	case !d.ended:
 		return
-	case !d.Pending():
+	case !d.Pending(): // an Enter of its own
+		d.ended = false
+		return
 	case d.modified() || d.held > 0 && !d.c.Rollover:
 		d.emit(scanner.Result{Drop: scanner.DropPartial})
 	default:
