@@ -43,10 +43,14 @@ const (
 	Longest     = 64 << 20
 	longestLine = 64 << 10
 	// piece is how much of a binary dump is taken as one read, and pause the time between
-	// two events that have none.
-	piece = 4096
+	// two events that have none. Pieces hold whole records: HID reports of 64 bytes, input
+	// events of 24 and 16.
+	piece = 21 * 192
 	pause = time.Millisecond
 )
+
+// mark is what some editors put before text in UTF-8.
+const mark = "\uFEFF"
 
 // Read reads a dump: lines, or, where the first of them is no such line, the bytes that a
 // device sent. No device is known that sends such lines. A line without a time comes a
@@ -59,7 +63,7 @@ func Read(r io.Reader) ([]Line, error) {
 	case len(data) > Longest:
 		return nil, fmt.Errorf("longer than %d MiB", Longest>>20)
 	}
-	if !isText(data) {
+	if !isText(bytes.TrimPrefix(data, []byte(mark))) {
 		return binary(data), nil
 	}
 	return text(data)
@@ -74,8 +78,9 @@ func isText(data []byte) bool {
 			comments = comments || s != ""
 			continue
 		}
-		_, err := parse(s, 0)
-		return err == nil
+		const none = -1
+		l, err := parse(s, none)
+		return err == nil || l.Kind != "" && l.At != none // a line with a mistake in it
 	}
 	return comments || len(data) == 0
 }
@@ -102,7 +107,7 @@ func ReadText(r io.Reader) ([]Line, error) {
 }
 
 func text(data []byte) (lines []Line, err error) {
-	in := bufio.NewScanner(bytes.NewReader(data))
+	in := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(data, []byte(mark))))
 	in.Buffer(nil, longestLine)
 	n, last := 0, -pause
 	for in.Scan() {
@@ -130,6 +135,7 @@ func text(data []byte) (lines []Line, err error) {
 // parse reads one line; otherwise is its time if it has none.
 func parse(s string, otherwise time.Duration) (Line, error) {
 	l := Line{At: otherwise}
+	s = strings.ReplaceAll(s, "\t", " ")
 	word, rest, _ := strings.Cut(s, " ")
 	if at, ok := seconds(word); ok {
 		l.At = at

@@ -19,6 +19,7 @@ func show(lines []Line) string {
 func TestRead(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"timed":       {"# x\n0.5 < 5d51\n\n1.25 > 06 07\n2 gone\n", "2 500ms < 5d51; 4 1.25s > 0607; 5 2s gone "},
+		"tabs, BOM":   {"\uFEFF0.5\t<\t5d 51\r\n", "1 500ms < 5d51"},
 		"no time":     {"< 5d51\nout 06\ngone\n", "1 0s < 5d51; 2 1ms > 06; 3 2ms gone "},
 		"binary":      {"]Q1123\r", "1 0s < 5d51313132330d"},
 		"digits":      {"134567890123456789\r\n", "1 0s < 3133343536373839303132333435363738390d0a"},
@@ -35,10 +36,18 @@ func TestRead(t *testing.T) {
 	if err != nil || len(lines) != 2 || lines[1].At-lines[0].At != time.Second {
 		t.Errorf("dates: %v %v", lines, err)
 	}
-	for _, bad := range []string{"< 5d\n< 5\n", "1.0 < 5d\n0.5 < 5d\n", "< 5d\nnonsense\n", "< 5d\ngone 5d\n", "< 5d\n<\n",
+	for _, bad := range []string{"0.000 < 5x\n", "< 5d\n< 5\n", "1.0 < 5d\n0.5 < 5d\n", "< 5d\nnonsense\n", "< 5d\ngone 5d\n", "< 5d\n<\n",
 		"< 5d\n< " + strings.Repeat("00", longestLine)} {
 		if _, err := Read(strings.NewReader(bad)); err == nil {
 			t.Errorf("%.40q was read", bad)
+		}
+	}
+}
+
+func TestPiecesHoldWholeRecords(t *testing.T) {
+	for _, record := range []int{16, 24, 64} {
+		if piece%record != 0 {
+			t.Errorf("a piece of %d bytes ends within a record of %d", piece, record)
 		}
 	}
 }

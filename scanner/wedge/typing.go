@@ -62,10 +62,13 @@ func (d *Codec) press(code uint16) {
 	case keyCapsLock:
 		d.caps = !d.caps
 		return
-	case keyNumLock, keyLeftShift, keyRightShift, keyRightAlt:
+	case keyNumLock:
+		return
+	case keyLeftShift, keyRightShift, keyRightAlt:
+		d.shifted = true
 		return
 	case keyLeftAlt:
-		d.altN = 0
+		d.shifted, d.altN = true, 0
 		return
 	}
 	d.pressed = true

@@ -93,6 +93,7 @@ type Codec struct {
 
 	events  int  // of the report under way
 	pressed bool // a key that types something went down in it
+	shifted bool // a modifier went down in it
 	lost    bool // up to the next SYN_REPORT nothing counts
 	ended   bool // the terminator went down in it
 
@@ -202,8 +203,12 @@ func (d *Codec) take(r record, now time.Time) {
 		if d.events == 0 && !d.lost {
 			d.violate(scanner.DropPartial, false)
 		}
+		if d.shifted && !d.pressed && d.held > 0 && !d.c.Rollover {
+			// A modifier is pressed for the key after it: this one overtook its own.
+			d.violate(scanner.DropPartial, true)
+		}
 		d.finish()
-		d.events, d.pressed, d.lost = 0, false, false
+		d.events, d.pressed, d.shifted, d.lost = 0, false, false, false
 	case d.lost || r.typ == evSyn:
 	case r.typ == evKey:
 		d.events++
@@ -252,7 +257,7 @@ func (d *Codec) Restart() {
 
 func (d *Codec) forgetKeys() {
 	d.down, d.held = keySet{}, 0
-	d.events, d.pressed, d.lost = 1, false, false
+	d.events, d.pressed, d.shifted, d.lost = 1, false, false, false
 }
 
 func (d *Codec) wipe() {

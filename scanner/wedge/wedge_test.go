@@ -327,6 +327,21 @@ func TestDrops(t *testing.T) {
 		want []out
 	}{
 		{"whole", Config{}, func(b *bench) { b.keys(one...) }, []out{scan("134567")}},
+		{"key before its Shift", Config{}, func(b *bench) {
+			b.keys(change(16, 1)...)
+			b.keys(change(keyLeftShift, 1)...)
+			b.keys(change(16, 0)...)
+			b.keys(change(keyLeftShift, 0)...)
+			b.keys(rest...)
+		}, []out{partial}},
+		{"Shift and the next key in one report", Config{}, func(b *bench) {
+			b.keys(change(30, 1)...)
+			b.keys(device.KeyEvent{Type: evKey, Code: keyLeftShift, Value: 1}, device.KeyEvent{Type: evKey, Code: 30},
+				device.KeyEvent{Type: evKey, Code: 48, Value: 1}, device.KeyEvent{})
+			b.keys(change(48, 0)...)
+			b.keys(change(keyLeftShift, 0)...)
+			b.keys(change(keyEnter, 1, 0)...)
+		}, []out{scan("aB")}},
 		{"unmapped key", Config{}, func(b *bench) { b.keys(half...); b.keys(change(59, 1, 0)...); b.keys(rest...) }, []out{malformed}},
 		{"unmapped key at first", Config{}, func(b *bench) { b.keys(change(59, 1, 0)...); b.keys(one...) }, []out{malformed}},
 		{"key beyond all keys", Config{}, func(b *bench) { b.keys(half...); b.keys(change(0x300, 1)...); b.keys(rest...) }, []out{malformed}},
