@@ -18,7 +18,8 @@ type PowerCuts struct {
 	Cuts    int           `name:"cuts" default:"1000" help:"Cuts of the till as it ships."`
 	Control int           `name:"control" default:"40" help:"Cuts of a till that does not sync; it must lose."`
 	Lying   int           `name:"lying" default:"40" help:"Cuts of a card that lies about its last flushes."`
-	Selling time.Duration `name:"selling" default:"8s" help:"How long to sell in each boot."`
+	Commits int           `name:"commits" default:"300" help:"How many commits are to be acknowledged in each boot."`
+	Selling time.Duration `name:"selling" default:"60s" help:"How long that may take."`
 	Boots   int           `name:"boots" default:"2" help:"How often the board is started; each later one begins on what a cut has left."`
 	Workers int           `name:"workers" default:"3" help:"How many cuts are replayed at a time."`
 	Seed    uint64        `name:"seed" default:"1" help:"Where the cuts are made."`

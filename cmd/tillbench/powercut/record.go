@@ -21,7 +21,9 @@ type Plan struct {
 	Kernel board.Kernel
 	Guest  string // the program that becomes /init
 	Dir    string // where recordings are kept
-	// Selling is how long sales go on in each boot.
+	// Commits is how many commits are to be acknowledged in each boot, and Selling how long
+	// that may take: a busy machine gets there later.
+	Commits int
 	Selling time.Duration
 	// Boots is how often the board is started: the later ones begin on the disk that a cut
 	// has left, with duties of the one before.
@@ -63,7 +65,7 @@ func record(ctx context.Context, p Plan, log io.Writer) ([]recording, error) {
 		return nil, err
 	}
 	var all []recording
-	t := &tape{ledger: shop.NewLedger(), log: log}
+	t := &tape{ledger: shop.NewLedger(), log: log, wanted: p.Commits}
 	for boot := range p.Boots {
 		t.begin(boot + 1)
 		r := recording{Before: before, Log: filepath.Join(p.Dir, fmt.Sprintf("log-%d", boot)), Events: filepath.Join(p.Dir, fmt.Sprintf("events-%d", boot))}
@@ -90,16 +92,20 @@ type tape struct {
 	boot   int
 	events []event
 	last   int // writes at the last event
+	wanted int // commits in this boot
+	done   int // that were acknowledged
 	writes *os.File
 
 	mu      sync.Mutex
 	selling chan struct{} // closed once sales are under way
+	enough  chan struct{} // closed once there were as many commits as wanted
 	said    []string      // the console's last lines
 }
 
 // begin is the start of a board on what the one before has left.
 func (t *tape) begin(boot int) {
-	t.boot, t.last, t.selling = boot, 0, make(chan struct{})
+	t.boot, t.last, t.done = boot, 0, 0
+	t.selling, t.enough = make(chan struct{}), make(chan struct{})
 	for i := range t.events {
 		t.events[i].At = 0
 	}
@@ -118,6 +124,11 @@ func (t *tape) note(m shop.Message) {
 		n = t.last // the next one says so too; a log that cannot be read is found at the end
 	}
 	t.last = max(n, t.last)
+	if m.Op == shop.Done {
+		if t.done++; t.done == t.wanted {
+			close(t.enough)
+		}
+	}
 	t.events = append(t.events, event{At: t.last, Boot: t.boot, Message: m})
 }
 
@@ -175,6 +186,7 @@ func (t *tape) run(ctx context.Context, p Plan, ramfs, disk, log string) (err er
 		return ctx.Err()
 	}
 	select {
+	case <-t.enough:
 	case <-time.After(p.Selling):
 	case <-b.Done():
 		return t.failed(errors.New("the board ended by itself"))

@@ -24,7 +24,8 @@ type Options struct {
 	Cuts    int           // of the run that must lose nothing
 	Control int           // of the run that must lose
 	Lying   int           // of a card that lies about its last flushes
-	Selling time.Duration // in each boot
+	Commits int           // to be acknowledged in each boot
+	Selling time.Duration // at most, in each boot
 	Boots   int
 	Workers int
 	Seed    uint64
@@ -100,7 +101,7 @@ type runner struct {
 // synced is the till as it ships, on a card that keeps its word, and on one that does not.
 func (r *runner) synced(ctx context.Context) error {
 	begin := time.Now()
-	recordings, err := r.record(ctx, "synced", Plan{Boots: r.Boots, Selling: r.Selling})
+	recordings, err := r.record(ctx, "synced", Plan{Boots: r.Boots, Commits: r.Commits, Selling: r.Selling})
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (r *runner) control(ctx context.Context) error {
 	if r.Control == 0 {
 		return nil
 	}
-	recordings, err := r.record(ctx, "unsynced", Plan{Boots: 1, Selling: r.Selling, Unsynced: true})
+	recordings, err := r.record(ctx, "unsynced", Plan{Boots: 1, Commits: r.Commits, Selling: r.Selling, Unsynced: true})
 	if err != nil {
 		return err
 	}
@@ -189,13 +190,17 @@ func (r *runner) replay(ctx context.Context, list []recording, cuts, lies int) (
 		if rec.Writes == 0 {
 			return nil, errors.New("replay cuts: nothing was written")
 		}
+		told, err := moments(rec)
+		if err != nil {
+			return nil, err
+		}
 		share := cuts / len(list)
 		if i == 0 {
 			share += cuts % len(list)
 		}
 		errs := make([]error, r.Workers)
 		var wait sync.WaitGroup
-		for w, mine := range deal(pick(rnd, share, rec.Writes), r.Workers) {
+		for w, mine := range deal(pick(rnd, share, rec.Writes, told), r.Workers) {
 			wait.Go(func() { errs[w] = spawn(ctx, job{rec, mine, lies}, take) })
 		}
 		wait.Wait()
@@ -229,11 +234,27 @@ func (s *Summary) count(r recording) error {
 	return nil
 }
 
-// pick chooses moments, ascending.
-func pick(r *rand.Rand, cuts, writes int) []cut {
+// moments are the numbers of writes at which the board told something in this boot.
+func moments(r recording) (list []int, err error) {
+	events, err := readEvents(r.Events)
+	for _, e := range events {
+		if e.At > 0 {
+			list = append(list, e.At)
+		}
+	}
+	return list, err
+}
+
+// pick chooses when the power fails, ascending: half of the cuts fall on any write, and half
+// on the last moment before the write that follows something that was told. Where nothing is
+// synced there are few writes, and nearly all that is told is told between two of them.
+func pick(r *rand.Rand, cuts, writes int, told []int) []cut {
 	list := make([]cut, cuts)
 	for i := range list {
 		list[i] = cut{After: 1 + r.IntN(writes), Seed: r.Uint64()}
+		if i%2 == 0 && len(told) > 0 {
+			list[i].After = told[r.IntN(len(told))]
+		}
 	}
 	slices.SortFunc(list, func(a, b cut) int { return a.After - b.After })
 	for i := range list {
