@@ -54,9 +54,7 @@ func newTPM(ctx context.Context) (*tpm, error) {
 	}
 	inside := os.NewFile(uintptr(d.fd), "vtpm")
 	go func() {
-		if err := relay(inside, outside); err != nil {
-			say("the TPM is gone: %v", err)
-		}
+		say("the TPM is gone: %v", relay(inside, outside))
 	}()
 	t := &tpm{node: fmt.Sprintf("/dev/tpm%d", d.number)}
 	err = await(ctx, 10*time.Second, func() bool { _, err := os.Stat(t.node); return err == nil })
@@ -67,7 +65,7 @@ func newTPM(ctx context.Context) (*tpm, error) {
 }
 
 // relay passes commands outside and their answers back: TPM 2.0 part 1, each with its size at
-// byte 2.
+// byte 2. It returns why it ended.
 func relay(inside, outside io.ReadWriter) error {
 	buf := make([]byte, 8192)
 	for {
