@@ -14,7 +14,7 @@ import (
 )
 
 // bootWithin bounds one boot and all its checks.
-const bootWithin = 8 * time.Minute
+const bootWithin = 10 * time.Minute
 
 // boot runs one board to its end and prints what came of it.
 func (p *plan) boot(ctx context.Context, j *job) {

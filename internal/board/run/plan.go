@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,8 +99,16 @@ func choose(arch, only []string, checks string) (*plan, error) {
 	if len(p.jobs) == 0 {
 		return nil, fmt.Errorf("nothing to run for -arch=%s -only=%s; boards are %s", strings.Join(arch, ","), strings.Join(only, ","), strings.Join(names, ", "))
 	}
+	// The longest first: armmp's suite takes most, and what is short fills the end.
+	slices.SortStableFunc(p.jobs, func(a, b *job) int {
+		return cmp.Or(cmp.Compare(slices.IndexFunc(parts, a.of), slices.IndexFunc(parts, b.of)),
+			cmp.Compare(slices.Index(kinds, b.kind), slices.Index(kinds, a.kind)))
+	})
 	return p, nil
 }
+
+// of reports whether a part is the job's.
+func (j *job) of(t part) bool { return t.name == j.part.name }
 
 // modules are the kernel modules of a board.
 var modules = []string{
