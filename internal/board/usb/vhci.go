@@ -20,9 +20,11 @@ type Plug struct {
 	done chan struct{}
 }
 
-const vhci = "/sys/devices/platform/vhci_hcd.0/"
+// The controllers share the attributes of the first. Of each one socket is used: the kernel
+// works at the plugs of one hub one after the other, and each takes it half a second.
+const vhci = "/sys/devices/platform/vhci_hcd."
 
-// Ports is how many sockets are used of those that the controller has.
+// Ports is how many sockets there are: the kernel's controllers.
 const Ports = 8
 
 // highSpeed is USB_SPEED_HIGH of linux/usb/ch9.h.
@@ -37,7 +39,8 @@ const freeWithin = 10 * time.Second
 func PlugIn(ctx context.Context, d *Device, port int) (*Plug, error) {
 	ctx, cancel := context.WithTimeout(ctx, freeWithin)
 	defer cancel()
-	if err := awaitFree(ctx, port); err != nil {
+	number, err := awaitFree(ctx, port)
+	if err != nil {
 		return nil, fmt.Errorf("plug into USB port %d: %w", port, err)
 	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -50,8 +53,8 @@ func PlugIn(ctx context.Context, d *Device, port int) (*Plug, error) {
 		return nil, err
 	}
 	p := &Plug{conn: os.NewFile(uintptr(fds[0]), "usbip"), done: make(chan struct{})}
-	line := fmt.Sprintf("%d %d %d %d", port-1, fds[1], 0x10000+port, highSpeed)
-	if err := os.WriteFile(vhci+"attach", []byte(line), 0); err != nil {
+	line := fmt.Sprintf("%s %d %d %d", number, fds[1], 0x10000+port, highSpeed)
+	if err := os.WriteFile(vhci+"0/attach", []byte(line), 0); err != nil {
 		p.conn.Close()
 		return nil, fmt.Errorf("plug into USB port %d: %w", port, err)
 	}
@@ -67,31 +70,41 @@ func PlugIn(ctx context.Context, d *Device, port int) (*Plug, error) {
 // portFree is VDEV_ST_NULL of the kernel's usbip_common.h.
 const portFree = "004"
 
-// awaitFree waits until the controller's list of sockets says that one is free. To try instead
-// would have the kernel complain each time.
-func awaitFree(ctx context.Context, port int) error {
+// awaitFree waits until a controller's list of sockets says that its first one is free, and
+// returns the kernel's number for it. To try instead would have the kernel complain each time.
+func awaitFree(ctx context.Context, port int) (number string, err error) {
+	list := vhci + "0/status"
+	if port > 1 {
+		list += fmt.Sprintf(".%d", port-1)
+	}
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		text, err := os.ReadFile(vhci + "status")
+		text, err := os.ReadFile(list)
 		if err != nil {
-			return err
+			return "", err
 		}
-		for line := range strings.Lines(string(text)) {
-			f := strings.Fields(line) // hub, port, status, ...
-			if len(f) < 3 || f[0] != "hs" {
-				continue
-			}
-			if n, err := strconv.Atoi(f[1]); err == nil && n == port-1 && f[2] == portFree {
-				return nil
-			}
+		number, free := firstSocket(string(text))
+		if free {
+			return number, nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return errors.New("another plug is in it")
+			return "", errors.New("another plug is in it")
 		}
 	}
+}
+
+// firstSocket reads lines of "hub port status ...": the number of the first socket for high
+// speed, and whether it is free.
+func firstSocket(text string) (number string, free bool) {
+	for line := range strings.Lines(text) {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "hs" {
+			return f[1], f[2] == portFree
+		}
+	}
+	return "", false
 }
 
 // Pull takes the plug out. It returns when the device knows.
@@ -100,22 +113,22 @@ func (p *Plug) Pull() {
 	<-p.done
 }
 
-// Place is how the kernel names the device in socket port: "1-3".
+// Place is how the kernel names the device in socket port: "3-1".
 func Place(port int) (string, error) {
-	// The controller has two root hubs; the first is the one for high speed.
-	entries, err := os.ReadDir(vhci)
+	// A controller has two root hubs; the first is the one for high speed.
+	entries, err := os.ReadDir(fmt.Sprintf("%s%d", vhci, port-1))
 	if err != nil {
 		return "", fmt.Errorf("find the root hub: %w", err)
 	}
+	lowest := 0
 	for _, e := range entries {
-		if n, ok := busNumber(e.Name()); ok {
-			return fmt.Sprintf("%d-%d", n, port), nil
+		bus, ok := strings.CutPrefix(e.Name(), "usb")
+		if n, err := strconv.Atoi(bus); ok && err == nil && (lowest == 0 || n < lowest) {
+			lowest = n
 		}
 	}
-	return "", errors.New("find the root hub: vhci_hcd has none")
-}
-
-func busNumber(name string) (n int, ok bool) {
-	_, err := fmt.Sscanf(name, "usb%d", &n)
-	return n, err == nil
+	if lowest == 0 {
+		return "", fmt.Errorf("find the root hub: controller %d has none", port)
+	}
+	return fmt.Sprintf("%d-1", lowest), nil
 }
