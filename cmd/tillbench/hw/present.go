@@ -17,12 +17,15 @@ func presentCheck(ctx context.Context, b *Bench) error {
 	defer cancel()
 	tree := uevent.NewTree(uevent.Config{})
 	go tree.Run(ctx) // it ends with ctx
+	port := 0
 	for _, d := range b.Devices {
 		if d.Ports == 0 || d.Port != 0 {
 			continue
 		}
+		// Each in a place of its own, where it is found again by those who name none.
+		port = port%d.Ports + 1
 		v := hands.Verdict{Device: d.Name, Rule: "plugged in and out"}
-		if err := b.inAndOut(ctx, tree, d, &v); err != nil {
+		if err := b.inAndOut(ctx, tree, d, port, &v); err != nil {
 			v.Why = err.Error()
 		}
 		v.OK = v.Why == ""
@@ -31,8 +34,8 @@ func presentCheck(ctx context.Context, b *Bench) error {
 	return nil
 }
 
-func (b *Bench) inAndOut(ctx context.Context, tree *uevent.Tree, d hands.Device, v *hands.Verdict) error {
-	m, err := drivers.ParseMatch(d.ID + " port=" + d.Places[0])
+func (b *Bench) inAndOut(ctx context.Context, tree *uevent.Tree, d hands.Device, port int, v *hands.Verdict) error {
+	m, err := drivers.ParseMatch(d.ID + " port=" + d.Places[port-1])
 	if err != nil {
 		return err
 	}
@@ -49,7 +52,7 @@ func (b *Bench) inAndOut(ctx context.Context, tree *uevent.Tree, d hands.Device,
 		}
 		return false
 	}
-	in, err := b.Do(ctx, hands.Order{Do: hands.Plug, Device: d.Name, Port: 1})
+	in, err := b.Do(ctx, hands.Order{Do: hands.Plug, Device: d.Name, Port: port})
 	if err != nil {
 		return err
 	}
