@@ -49,6 +49,7 @@ func Checks() []Check {
 	return []Check{
 		{"present", false, presentCheck},
 		{"scanners", false, scannersCheck},
+		{"plugs", true, plugsCheck},
 		{"dialects", false, dialectsCheck},
 		{"ports", false, replugCheck},
 		{"swap", false, swapCheck},

@@ -33,8 +33,8 @@ func (b *Bench) tries() tries {
 	switch {
 	case b.Few:
 		return tries{scans: 20, early: 3, cycles: 3, garbage: 32 << 10, closes: 3, swaps: 1}
-	case b.Virtual: // of the cycles, all scanners together make a hundred
-		return tries{scans: 100, early: 10, cycles: 20, garbage: 8 << 10, closes: 5, swaps: 2}
+	case b.Virtual:
+		return tries{scans: 100, early: 10, cycles: 6, garbage: 8 << 10, closes: 5, swaps: 2}
 	}
 	return tries{scans: 3, early: 2, cycles: 2, closes: 20, swaps: 1}
 }
@@ -43,13 +43,33 @@ func (b *Bench) tries() tries {
 // side by side, those about what a program takes one by one.
 func scannersCheck(ctx context.Context, b *Bench) error {
 	before := b.inUse()
-	if err := b.allRules(ctx); err != nil {
+	if err := b.withTrials(ctx, func(trials []*trial) { b.allRules(ctx, trials) }); err != nil {
 		return err
 	}
 	return b.reportLeaks(ctx, before)
 }
 
-func (b *Bench) allRules(ctx context.Context) error {
+// plugsEach is how often each plug is pulled where nothing else is done: a hundred times in
+// all, on the virtual board.
+const plugsEach = 17
+
+// plugsCheck is a board of which plugs are pulled in mid-code, again and again.
+func plugsCheck(ctx context.Context, b *Bench) error {
+	before := b.inUse()
+	err := b.withTrials(ctx, func(trials []*trial) {
+		for _, t := range trials {
+			t.n.cycles = plugsEach
+			t.follow(ctx, (*trial).cycles)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return b.reportLeaks(ctx, before)
+}
+
+// withTrials opens all scanners, lets f work with them, and leaves them as they were.
+func (b *Bench) withTrials(ctx context.Context, f func([]*trial)) error {
 	tree, stop := b.tree(ctx)
 	defer stop()
 	var trials []*trial
@@ -65,6 +85,11 @@ func (b *Bench) allRules(ctx context.Context) error {
 		}
 		trials = append(trials, t)
 	}
+	f(trials)
+	return nil
+}
+
+func (b *Bench) allRules(ctx context.Context, trials []*trial) {
 	b.sideBySide(ctx, trials, (*trial).settles, (*trial).presentations, (*trial).twice, (*trial).early)
 	if b.Few {
 		b.sideBySide(ctx, trials, (*trial).garbage, (*trial).closing)
@@ -73,8 +98,13 @@ func (b *Bench) allRules(ctx context.Context) error {
 			t.follow(ctx, (*trial).garbage, (*trial).closing)
 		}
 	}
-	b.sideBySide(ctx, trials, (*trial).cycles)
-	return nil
+	if b.Few {
+		b.sideBySide(ctx, trials, (*trial).cycles)
+		return
+	}
+	for _, t := range trials { // plugs that move at the same time slow an emulated board down
+		t.follow(ctx, (*trial).cycles)
+	}
 }
 
 // rule is one thing that a scanner is held to.
@@ -153,7 +183,10 @@ type trial struct {
 func (b *Bench) newTrial(ctx context.Context, tree *uevent.Tree, d hands.Device, seed uint64) (t *trial, err error) {
 	t = &trial{Bench: b, n: b.tries(), r: newRand(seed), was: d.Port}
 	if of := b.Of(d.Class); len(of) > 0 && of[0].Name != d.Name {
-		t.n.scans, t.n.early = min(t.n.scans, 20), min(t.n.early, 3) // its like is looked at closely
+		t.n.scans, t.n.early, t.n.cycles = min(t.n.scans, 20), min(t.n.early, 3), min(t.n.cycles, 3) // its like is looked at closely
+	}
+	if d.Protocol == "wedge" {
+		t.n.scans = min(t.n.scans, 30) // a report a stroke
 	}
 	if t.hands, t.release, err = b.moreHands(ctx); err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("board", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	arch := flags.String("arch", "", "boards to run, by `NAMES`: arm64, v7, armmp; empty is all")
-	only := flags.String("only", "", "parts to run, by `NAMES`: suite, watchdog, clock; empty is all")
+	only := flags.String("only", "", "parts to run, by `NAMES`: suite, plugs, watchdog, clock; empty is all")
 	checks := flags.String("checks", "", "checks of the suite to run, by `NAMES`; empty is all")
 	console := flags.Bool("console", false, "print all that the boards write")
 	fetch := flags.Bool("fetch", false, "fetch the kernels, no more")

@@ -51,6 +51,10 @@ var parts = []part{
 		j.machine.RTC = "1970-01-01"
 		j.disk = true
 	}},
+	{"plugs", []string{"arm64"}, func(p *plan, j *job) {
+		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=plugs", "board.disk=/dev/vda")
+		j.disk = true
+	}},
 	{"watchdog", []string{"arm64", "armmp"}, func(p *plan, j *job) {
 		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=watchdog", "board.watchdog=8", "board.disk=/dev/vda")
 		j.resets = true
