@@ -81,11 +81,12 @@ func Start(ctx context.Context, m Machine, console func(line string)) (b *Board,
 		return nil, err
 	}
 	b = &Board{dir: dir, done: make(chan struct{})}
+	started := b
 	w := &wires{dir: dir, listeners: map[string]*net.UnixListener{}}
 	defer w.close()
 	defer func() {
 		if err != nil {
-			b.Close()
+			started.Close()
 		}
 	}()
 	for _, name := range []string{"serial", "hands", "qtest", "qmp"} {
