@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tilld/tilld/drivers/gpio"
@@ -33,7 +34,10 @@ type Bench struct {
 	name string // of the board, in lines for people
 	json bool   // lines for programs
 	out  io.Writer
-	bad  int
+
+	mu       sync.Mutex // guards what follows, and serialises lines
+	bad      int
+	reported int
 }
 
 // Check is one entry of the suite.
@@ -102,7 +106,12 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	for _, c := range checks {
-		if err := c.Run(ctx, b); err != nil {
+		before := b.reported
+		err := c.Run(ctx, b)
+		if err == nil && b.Virtual && b.reported == before {
+			err = errors.New("it found nothing to check: the virtual board has every device")
+		}
+		if err != nil {
 			b.Report(hands.Verdict{Device: "suite", Rule: c.Name, Why: err.Error()})
 		}
 		if ctx.Err() != nil {
@@ -173,8 +182,11 @@ func (b *Bench) Do(ctx context.Context, o hands.Order) (hands.Answer, error) {
 	return b.Hands.Do(ctx, o)
 }
 
-// Report prints a line.
+// Report prints a line. It may be called from any goroutine.
 func (b *Bench) Report(v hands.Verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reported++
 	if !v.OK {
 		b.bad++
 	}
