@@ -2,6 +2,7 @@ package board
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net"
 	"os"
@@ -148,5 +149,16 @@ func TestReplaceIsWhole(t *testing.T) {
 		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, []byte(text)) {
 			t.Errorf("%q, %v", got, err)
 		}
+	}
+}
+
+// TestStartThatFails: who asks for a board that cannot start is told why.
+func TestStartThatFails(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m := Machine{Kernel: Kernel{Arch: ARM64, Image: "absent"}, Initramfs: "absent"}
+	if b, err := Start(ctx, m, func(string) {}); err == nil {
+		b.Close()
+		t.Error("a board without a kernel was started")
 	}
 }
