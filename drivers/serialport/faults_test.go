@@ -98,3 +98,33 @@ func TestGarbageWithoutEndIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// sender is a device that notes when it was written to and flushed.
+type sender struct {
+	script
+	wrote, flushed time.Time
+}
+
+func (s *sender) Write(b []byte) (int, error) { s.wrote = time.Now(); return len(b), nil }
+func (s *sender) Flush() error                { s.flushed = time.Now(); return nil }
+
+// TestFlushKeepsWhatWasWritten: tarm/serial flushes both directions, and an acknowledgement
+// that is still in the kernel's queue would be lost.
+func TestFlushKeepsWhatWasWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dev := &sender{script: script{end: step{err: io.EOF, wait: 100 * time.Millisecond}}}
+		p := newPort("fake", dev)
+		p.baud = 9600
+		p.start()
+		defer p.Close()
+		if _, err := p.Write(t.Context(), []byte{4, 0xD0, 4, 0, 0xFF, 0x28}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if d := dev.flushed.Sub(dev.wrote); d < 6250*time.Microsecond || d > 50*time.Millisecond {
+			t.Errorf("flushed %v after six bytes were written at 9600 baud", d)
+		}
+	})
+}

@@ -141,10 +141,14 @@ func (p *Port) replaced() bool {
 
 // Flush drops everything that arrived before it returns control: the kernel's queues, what
 // waits for Read, and what a read already under way brings back. For that last part it
-// waits up to 100 ms.
+// waits up to 100 ms. What was written before is on the wire by then: a device that misses
+// an acknowledgement would fall silent.
 func (p *Port) Flush() error {
 	if p.isClosing() {
 		return p.fail("flush", drivers.ErrClosed)
+	}
+	if left := time.Until(time.Unix(0, p.sentBy.Load())); left > 0 {
+		p.pause(min(left, sendLimit))
 	}
 	p.mu.Lock()
 	if p.err != nil {
@@ -220,6 +224,12 @@ func timeoutOr(err error) error {
 	return err
 }
 
+// wireTime is how long n bytes take to leave the kernel's queue, ten bits a byte: tarm/serial
+// cannot be asked, and its Flush drops what is still there.
+func (p *Port) wireTime(n int) time.Duration {
+	return time.Duration(n)*10*time.Second/time.Duration(max(p.baud, 1)) + usbLatency
+}
+
 // writeLoop is the one goroutine that writes to the device.
 func (p *Port) writeLoop() {
 	defer close(p.writeDone)
@@ -229,6 +239,7 @@ func (p *Port) writeLoop() {
 			return
 		case w := <-p.writes:
 			_, err := p.dev.Write(w.data)
+			p.sentBy.Store(time.Now().Add(p.wireTime(len(w.data))).UnixNano())
 			if err != nil {
 				err = fmt.Errorf("%w: %w", drivers.ErrGone, err)
 			}

@@ -41,7 +41,9 @@ const (
 	earlyLimit  = 3                      // so many in a row mean the device is gone
 	earlyPause  = 20 * time.Millisecond
 	closeLimit  = 240 * time.Millisecond
-	lookAgain   = 10 // timeouts (1 s) between looks at where the path leads
+	usbLatency  = 5 * time.Millisecond  // of a bridge to a serial line
+	sendLimit   = 50 * time.Millisecond // the longest a Flush waits for what was written
+	lookAgain   = 10                    // timeouts (1 s) between looks at where the path leads
 	ringSize    = 16 << 10
 	// DefaultWriteDeadline bounds a Write whose context has no deadline.
 	DefaultWriteDeadline = time.Second
@@ -86,12 +88,15 @@ type device interface {
 
 // Port is an open serial line. It implements drivers.Transport.
 type Port struct {
-	path  string // as configured
-	real  string // the node that it led to when it was opened
-	rdev  uint64 // where path led when it was opened
-	dev   device
-	lock  *os.File
-	reads atomic.Int64 // read calls so far, for the test that nothing spins
+	path string // as configured
+	real string // the node that it led to when it was opened
+	rdev uint64 // where path led when it was opened
+	dev  device
+	lock *os.File
+	baud int
+	// sentBy is when what was written is on the wire, in nanoseconds since 1970.
+	sentBy atomic.Int64
+	reads  atomic.Int64 // read calls so far, for the test that nothing spins
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -146,6 +151,7 @@ func Open(_ context.Context, c Config) (*Port, error) {
 		return nil, errors.Join(openError(c.Path, err), dev.Close(), lock.Close())
 	}
 	p := newPort(c.Path, dev)
+	p.baud = c.Baud
 	p.real, p.rdev, p.lock = real, rdev, lock
 	if err := dev.Flush(); err != nil {
 		return nil, errors.Join(openError(c.Path, err), dev.Close(), lock.Close())
@@ -156,7 +162,7 @@ func Open(_ context.Context, c Config) (*Port, error) {
 
 func newPort(path string, dev device) *Port {
 	return &Port{
-		path: path, dev: dev,
+		path: path, dev: dev, baud: DefaultBaud,
 		closing: make(chan struct{}), readDone: make(chan struct{}), writeDone: make(chan struct{}),
 		writes: make(chan *write, 16), ready: make(chan struct{}, 1), space: make(chan struct{}, 1),
 		ring: make([]byte, 0, ringSize),
