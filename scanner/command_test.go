@@ -247,3 +247,24 @@ func TestGoodsBetweenSales(t *testing.T) {
 		stop()
 	})
 }
+
+// TestTriggeredUntilDisarmed: a read session ends by itself after some seconds, and a device
+// that was plugged in again knows nothing of the one before.
+func TestTriggeredUntilDisarmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter(t, nil)
+		w, stop := c.run()
+		c.arm()
+		w.said()
+		time.Sleep(6 * time.Second)
+		expect(t, w.said(), "trigger", "trigger")
+		w.Close() // the plug is pulled
+		again := <-c.wires
+		time.Sleep(time.Second)
+		expect(t, again.said(), "hello", "trigger")
+		c.hub.Disarm()
+		time.Sleep(5 * time.Second)
+		expect(t, again.said(), "untrigger")
+		stop()
+	})
+}

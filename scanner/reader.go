@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ const (
 	tick = 10 * time.Millisecond
 	// idle bounds a read while nothing is under way; commands and ctx end it earlier.
 	idle = time.Minute
+	// triggerEvery is how often a scanner is triggered again while it is to look for codes: its
+	// read session ends by itself after some seconds.
+	triggerEvery = 2500 * time.Millisecond
 	// maxCues bounds what waits for a device that does not listen; the oldest are forgotten.
 	maxCues = 8
 	// replyPatience bounds the write of a codec's reply.
@@ -74,6 +78,7 @@ type Reader struct {
 	state     DeviceState
 	arming    chan struct{}      // closed when the line was found quiet; nil when no Arm waits
 	cues      []Cue              // to be given to the codec
+	looking   bool               // the device is to look for codes
 	interrupt context.CancelFunc // ends the read under way
 }
 
@@ -157,6 +162,9 @@ func (r *Reader) cue(c Cue) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if c == Trigger || c == Untrigger {
+		r.looking = c == Trigger
+	}
 	if r.state.State != drivers.Open {
 		return
 	}
@@ -197,6 +205,8 @@ type session struct {
 	buf []byte
 	// commander is the codec where it talks to the device; nil otherwise.
 	commander Commander
+	opened    time.Time
+	triggered time.Time       // when the device was told last to look for codes
 	armed     <-chan struct{} // the Arm being served; nil while scans are delivered
 	began     time.Time       // when the frame under way began to arrive
 	last      time.Time       // of the last byte, as far as known
@@ -205,7 +215,7 @@ type session struct {
 
 // serve is the owner goroutine of an open device.
 func (r *Reader) serve(ctx context.Context, t drivers.Transport) error {
-	s := &session{r: r, t: t, buf: make([]byte, 4096)}
+	s := &session{r: r, t: t, buf: make([]byte, 4096), opened: time.Now()}
 	defer secret.Zero(s.buf)
 	defer s.end()
 	r.mu.Lock()
@@ -241,12 +251,14 @@ func (s *session) end() {
 
 // step reads once and decodes what came.
 func (s *session) step(ctx context.Context) error {
-	read, cancel := context.WithTimeout(ctx, s.patience())
-	defer cancel()
 	s.r.mu.Lock()
+	patience := s.patience(s.r.looking)
+	read, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	s.r.interrupt = cancel
-	wanted, cues := s.r.arming, s.r.takeCues()
+	wanted, cues, looking := s.r.arming, s.r.takeCues(), s.r.looking
 	s.r.mu.Unlock()
+	cues = s.lookOn(looking, cues)
 	if s.tell(cues); s.err != nil {
 		return s.err
 	}
@@ -273,8 +285,11 @@ func (s *session) step(ctx context.Context) error {
 }
 
 // patience is how long to wait for bytes until something else is due.
-func (s *session) patience() time.Duration {
+func (s *session) patience(looking bool) time.Duration {
 	wait := idle
+	if looking && s.commander != nil {
+		wait = max(time.Millisecond, time.Until(s.triggered.Add(triggerEvery)))
+	}
 	switch {
 	case s.r.c.Codec.Pending():
 		wait = tick
@@ -293,6 +308,19 @@ func (s *session) due() time.Time {
 		return time.Time{}
 	}
 	return s.commander.Due()
+}
+
+// lookOn adds a Trigger where the last one is long ago, or was for the device before this
+// opening.
+func (s *session) lookOn(looking bool, cues []Cue) []Cue {
+	now := time.Now()
+	if slices.Contains(cues, Trigger) {
+		s.triggered = now
+	} else if looking && s.commander != nil && !s.r.c.Codec.Pending() && now.Sub(s.triggered) >= triggerEvery {
+		s.triggered = now
+		cues = append(cues, Trigger)
+	}
+	return cues
 }
 
 // tell gives cues to the codec and sends what it has to say.
@@ -316,9 +344,13 @@ func (s *session) flush(armed <-chan struct{}) error {
 	}
 	s.r.c.Codec.Reset()
 	s.last = time.Now()
-	// A transport that knows when the last byte came saves the wait on a line long quiet.
+	// A transport that knows when the last byte came saves the wait on a line long quiet. What
+	// the device sent before it was opened nobody knows.
 	if t, ok := s.t.(interface{ LastByte() time.Time }); ok {
 		s.last = t.LastByte()
+		if s.last.Before(s.opened) {
+			s.last = s.opened
+		}
 	}
 	s.settle(time.Now())
 	return nil

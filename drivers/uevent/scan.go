@@ -1,6 +1,8 @@
 package uevent
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -60,7 +62,10 @@ func scan(root string) ([]device, error) {
 	}
 	var list []device
 	for _, c := range classes {
-		entries, _ := os.ReadDir(filepath.Join(root, c.dir)) // a class without devices may be absent
+		entries, err := os.ReadDir(filepath.Join(root, c.dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a class without devices may be absent
+			return nil, &drivers.Error{Op: "list", Subject: "devices in " + root, Err: err}
+		}
 		for _, e := range entries {
 			if len(list) == maxNodes {
 				break

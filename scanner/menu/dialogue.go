@@ -72,6 +72,9 @@ type Dialogue struct {
 	due     time.Time
 	tries   int
 	last    time.Time // when something was sent last
+	// wrote has a bit for each setting that was written to flash. None is written twice: a
+	// clone that answers otherwise than expected would be worn out.
+	wrote uint64
 }
 
 // NewDialogue makes a dialogue that has nothing to say.
@@ -81,7 +84,7 @@ func NewDialogue(d Dialect) *Dialogue {
 
 // Start begins a set-up from its first setting; it ends what was under way.
 func (t *Dialogue) Start(setup []Setting) {
-	*t = Dialogue{d: t.d, setup: setup, buf: t.buf[:0]}
+	*t = Dialogue{d: t.d, setup: setup, buf: t.buf[:0], wrote: t.wrote}
 }
 
 // Done reports whether the set-up is over and nothing is outstanding.
@@ -199,7 +202,7 @@ func (t *Dialogue) Heard(r *Reply) (due bool, fault error) {
 		t.foreign = false
 	case t.cue:
 	case t.asked && !(r.OK() && strings.EqualFold(string(r.Text), t.setup[t.next].Want)):
-		t.write, t.tries = true, 0
+		return true, t.writeOnce()
 	default:
 		s := t.setup[t.next]
 		t.advance()
@@ -209,6 +212,22 @@ func (t *Dialogue) Heard(r *Reply) (due bool, fault error) {
 		}
 	}
 	return true, nil
+}
+
+// writeOnce has a setting written that is not as wanted, unless that was tried before.
+func (t *Dialogue) writeOnce() (fault error) {
+	bit := uint64(1) << t.next
+	if t.wrote&bit == 0 {
+		t.wrote |= bit
+		t.write, t.tries = true, 0
+		return nil
+	}
+	s := t.setup[t.next]
+	t.advance()
+	if !s.Required {
+		return nil
+	}
+	return t.fault(fmt.Errorf("%q was written and is not kept", s.Text), "set it up with its manual, or choose protocol line")
 }
 
 // Tick gives up on an overdue reply: the command is sent again by Next, or the device is dead.

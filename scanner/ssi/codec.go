@@ -75,7 +75,9 @@ type Codec struct {
 	damages  int       // how often something was lost since
 	flushed  bool      // Reset was called, the time is not known yet
 	staleTo  time.Time // until when a retransmission may be of what was sent before Reset
-	harmed   bool      // something was lost since Reset
+	resetAt  time.Time // when Reset was called
+	calm     bool      // the line was silent for Gap since then
+	harmed   bool      // something was lost since Reset that began after it
 }
 
 var _ scanner.Commander = (*Codec)(nil)
@@ -166,6 +168,10 @@ func (d *Codec) Restart() {
 func (d *Codec) clock(now time.Time) {
 	if d.flushed {
 		d.flushed, d.staleTo = false, now.Add(ResentWithin)
+		d.resetAt, d.calm = now, false
+	}
+	if !d.calm && now.Sub(d.resetAt) >= Gap && now.Sub(d.last) >= Gap {
+		d.calm = true
 	}
 }
 
@@ -326,7 +332,11 @@ func (d *Codec) chain(b []byte) bool {
 }
 
 // harm notes that something may have been lost.
-func (d *Codec) harm() { d.damages, d.harmed = d.damages+1, true }
+func (d *Codec) harm() {
+	d.damages++
+	// Before the line was silent it may be the rest of what began before Reset.
+	d.harmed = d.harmed || d.calm
+}
 
 func (d *Codec) drop(why scanner.DropReason, emit func(scanner.Result)) {
 	d.told = true

@@ -2,6 +2,7 @@ package ssi
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -271,6 +272,7 @@ func presentations(t *testing.T, c device.SSIConfig, rounds int) {
 	d := device.NewSSI(c)
 	h := connect(t, d, Config{})
 	h.setUp(t)
+	h.run(time.Second, func() bool { return false }) // as a hub waits for a quiet line
 	budget, lost, long := 0, 0, 0
 	h.cable.harmIn = func(b []byte) []byte {
 		if budget == 0 || rng.IntN(2) == 0 {
@@ -337,4 +339,33 @@ func presentations(t *testing.T, c device.SSIConfig, rounds int) {
 	if lost*10 > long {
 		t.Errorf("%d of %d long codes were lost", lost, long)
 	}
+}
+
+// TestRestOfACodeBeforeArm: the head of a packet was flushed unread when the sale was armed,
+// so its retransmission is of a code that was shown before.
+func TestRestOfACodeBeforeArm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := device.NewSSI(device.SSIConfig{})
+		h := connect(t, d, Config{})
+		h.setUp(t)
+		never := func() bool { return false }
+		h.run(time.Second, never)
+		first, err := hex.DecodeString("17f300001c313334353637383930313233343536373839fb22")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := hex.DecodeString("17f300011c313334353637383930313233343536373839fb21")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.c.Reset()
+		h.run(time.Millisecond, never)
+		h.c.Feed(first[9:], time.Now(), h.emit)
+		h.run(2*time.Second, never)
+		h.c.Feed(again, time.Now(), h.emit)
+		h.run(time.Second, never)
+		if len(h.scans) != 0 {
+			t.Fatalf("delivered %+v", h.scans)
+		}
+	})
 }
