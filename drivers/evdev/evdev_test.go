@@ -184,32 +184,3 @@ func TestOpenErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestLooksScanned(t *testing.T) {
-	presses := func(gap time.Duration, codes ...uint16) (p []Press) {
-		at := time.Unix(1_800_000_000, 0)
-		for _, c := range codes {
-			p = append(p, Press{at, c})
-			at = at.Add(gap)
-		}
-		return p
-	}
-	for _, c := range []struct {
-		name string
-		p    []Press
-		want bool
-	}{
-		{"scanner", presses(2*time.Millisecond, 2, 3, 4, 5, 6, keyEnter), true},
-		{"slow scanner", presses(10*time.Millisecond, 2, 3, 4, 5, 6, keyKPEnter), true},
-		{"one pause", append(presses(2*time.Millisecond, 2, 3, 4, 5, 6), Press{time.Unix(1_800_000_001, 0), keyEnter}), true},
-		{"person", presses(80*time.Millisecond, 2, 3, 4, 5, 6, keyEnter), false},
-		{"no Enter", presses(2*time.Millisecond, 2, 3, 4, 5, 6, 7), false},
-		{"too few", presses(2*time.Millisecond, 2, 3, 4, 5, keyEnter), false},
-		{"out of order", presses(-time.Millisecond, 2, 3, 4, 5, 6, keyEnter), false},
-		{"nothing", nil, false},
-	} {
-		if got := LooksScanned(c.p); got != c.want {
-			t.Errorf("%s: %v", c.name, got)
-		}
-	}
-}
