@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -63,13 +64,18 @@ func (d *daemon) renewCertificates(ctx context.Context, every, again time.Durati
 func (d *daemon) renew(ctx context.Context, r renewing) error {
 	ctx, cancel := context.WithTimeout(ctx, renewWithin)
 	defer cancel()
+	asked := r.ring.Keys()
 	keys, err := r.wallet.Certificates(ctx)
 	if err != nil {
 		return err
 	}
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	held := *r.ring.Keys()
+	if r.ring.Keys() != asked {
+		// What the old keys vouched for is not believed beside the new ones.
+		return errors.New("the contract's keys were replaced meanwhile")
+	}
+	held := *asked
 	more := withKeys(held.Wallet, keys)
 	if len(more) == len(held.Wallet) {
 		return nil
