@@ -20,8 +20,9 @@ type Ask struct {
 	Minor    int64
 	Currency string
 	// Claim is who the person says they are: a member code for Pay; for Enrol the one-time
-	// code that the provider's app shows to its signed-in user. Empty asks for one of many,
-	// which a provider may refuse.
+	// code that the provider's app shows to its signed-in user. Empty, or made by Tail, it asks
+	// for one of many, which a provider may refuse. 1 to 128 printable ASCII characters without
+	// a space, quote or backslash.
 	Claim *secret.Bytes
 	// Consent goes with Enrol; nil otherwise.
 	Consent *Consent
@@ -39,11 +40,18 @@ type Consent struct {
 	Transfer   bool      // agreed to their being sent to the provider
 }
 
+// Tail is the claim of a person who gives the last digits of their phone number: one of
+// those whose number ends so.
+func Tail(digits string) *secret.Bytes { return secret.New([]byte(tailPrefix + digits)) }
+
+const tailPrefix = "tail:"
+
 // Outcome is what a provider made of a sealed template.
 type Outcome string
 
 const (
 	Matched      Outcome = "matched"       // Answer.Credential pays
+	Enrolled     Outcome = "enrolled"      // the references are kept: of an Enrolment only
 	NotMatched   Outcome = "not-matched"   // nobody, or not who was claimed
 	WrongHand    Outcome = "wrong-hand"    // the other hand was enrolled
 	NotEnrolled  Outcome = "not-enrolled"  // the claimed member has no template, or consent was withdrawn
@@ -63,4 +71,35 @@ type Answer struct {
 	Credential *secret.Bytes
 	Expires    time.Time     // of the credential
 	Retry      time.Duration // with LockedOut: when to try again
+}
+
+// Enrolment is the provider's word on sealed references.
+type Enrolment struct {
+	Outcome  Outcome // Enrolled; or NotMatched: the samples are not of one palm; or Refused, Expired, LockedOut
+	Name     string  // masked, of the member
+	Replaced bool    // there was an earlier enrolment, and it is gone
+	Retry    time.Duration
+}
+
+// Policy is what a provider says about itself in its signed list.
+type Policy struct {
+	Identification Identification
+	Consent        string // version of the consent text that it accepts
+	MinAge         int    // in years, that a person must state
+	Levels         []biometric.KeyLevel
+}
+
+// Identification is what a provider measured about telling one of many. The zero value
+// allows none.
+type Identification struct {
+	N           int     // people searched when it was measured
+	FPIRUpper95 float64 // upper end of the 95 % confidence interval of the false-positive identification rate at N
+}
+
+// MaxFPIR is the highest upper bound with which a payment may rest on one of many.
+const MaxFPIR = 1e-5
+
+// Allows reports whether one of n people may be told without a second factor.
+func (i Identification) Allows(n int) bool {
+	return n > 0 && n <= i.N && i.FPIRUpper95 > 0 && i.FPIRUpper95 <= MaxFPIR
 }
