@@ -22,6 +22,7 @@ type Config struct {
 	Indicator   Indicator
 	Door        Contact
 	Tamper      Contact
+	Palm        Palm
 	Contracts   []Contract
 	CodeRules   []paycode.Rule // the shop's own rows, and changes to the built-in ones
 }

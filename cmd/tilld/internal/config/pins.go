@@ -38,6 +38,7 @@ func (p *parser) pins(r *reader) {
 	}
 	p.contact(r, "door", &p.c.Door, taken)
 	p.contact(r, "tamper", &p.c.Tamper, taken)
+	p.palm(r, taken)
 }
 
 func (p *parser) line(s *reader, key string, taken map[string]int) string {
