@@ -1,0 +1,90 @@
+package bocv
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/tilld/tilld/biometric/internal/feature"
+)
+
+func randomCode(r *rand.Rand) *Code {
+	c := new(Code)
+	for i := range c.Data() {
+		c.Data()[i] = byte(r.Uint32())
+	}
+	return c
+}
+
+func bit(c *Code, p, column, row int) byte {
+	i := (p*feature.Side+row)*feature.Side + column
+	return c.Data()[i/8] >> (i % 8) & 1
+}
+
+// slowDistance is Distance bit by bit.
+func slowDistance(a, b *Code, radius int) (best float64, bx, by int) {
+	best = 2
+	for dy := -radius; dy <= radius; dy++ {
+		for dx := -radius; dx <= radius; dx++ {
+			n, of := 0, 0
+			for p := range feature.Planes {
+				for row := range feature.Side {
+					for column := range feature.Side {
+						x, y := column+dx, row+dy
+						if x < 0 || x >= feature.Side || y < 0 || y >= feature.Side {
+							continue
+						}
+						of++
+						n += int(bit(a, p, column, row) ^ bit(b, p, x, y))
+					}
+				}
+			}
+			if f := float64(n) / float64(of); f < best {
+				best, bx, by = f, dx, dy
+			}
+		}
+	}
+	return best, bx, by
+}
+
+func TestDistance(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for radius := range MaxRadius + 1 {
+		for range 3 {
+			a, b := randomCode(r), randomCode(r)
+			f, dx, dy := Distance(a, b, radius)
+			wf, wx, wy := slowDistance(a, b, radius)
+			if f != wf || dx != wx || dy != wy {
+				t.Errorf("radius %d: %v at (%d,%d), want %v at (%d,%d)", radius, f, dx, dy, wf, wx, wy)
+			}
+		}
+	}
+}
+
+// TestDistanceFindsTheShift moves a code and expects it found where it was moved to.
+func TestDistanceFindsTheShift(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	a, b := randomCode(r), randomCode(r)
+	for p := range feature.Planes {
+		for row := range feature.Side - 3 {
+			for column := 2; column < feature.Side; column++ {
+				i := (p*feature.Side+row+3)*feature.Side + column - 2
+				b.Data()[i/8] &^= 1 << (i % 8)
+				b.Data()[i/8] |= bit(a, p, column, row) << (i % 8)
+			}
+		}
+	}
+	if f, dx, dy := Distance(a, b, 4); f != 0 || dx != -2 || dy != 3 {
+		t.Errorf("%v at (%d,%d), want 0 at (-2,3)", f, dx, dy)
+	}
+	if f, _, _ := Distance(a, a, -1); f != 0 {
+		t.Errorf("a code is %v away from itself", f)
+	}
+}
+
+func TestDistanceAllocatesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	a, b := randomCode(r), randomCode(r)
+	if n := testing.AllocsPerRun(10, func() { Distance(a, b, 4) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
