@@ -52,6 +52,7 @@ type grammar struct {
 	Decode   decodeCmd   `cmd:"" help:"Say what comes of a dump of what a scanner sent." group:"Without a daemon:"`
 	Route    routeCmd    `cmd:"" help:"Say which contract a code or scheme goes to." group:"Without a daemon:"`
 	Key      keyCmd      `cmd:"" help:"Make and seal keys in a TPM." group:"Without a daemon:"`
+	Palm     palmCmd     `cmd:"" help:"Make this terminal known to a biometric provider." group:"Without a daemon:"`
 }
 
 // env is what a command works with.

@@ -115,11 +115,14 @@ func (d *daemon) reload() (changed []string, err error) {
 	return changed, nil
 }
 
-// signersOf is where each contract's private key lies.
+// signersOf is where each contract's private key lies, and the terminal's own for palms.
 func signersOf(cfg *config.Config) map[string]terminal.SigningKey {
 	signers := map[string]terminal.SigningKey{}
 	for _, c := range cfg.Contracts {
 		signers[c.Name] = terminal.SigningKey{ID: c.KeyID, File: c.KeyFile}
+	}
+	if cfg.Palm.KeyFile != "" {
+		signers[palmKey] = terminal.SigningKey{File: cfg.Palm.KeyFile}
 	}
 	return signers
 }

@@ -23,8 +23,7 @@ type Palm struct {
 	CAFile             string   // test only
 	RootKeys           []string // that the provider's key list is signed with
 	Merchant           string   // the shop's number at the provider
-	KeyFile            string   // the terminal's registered key, ECDSA P-256
-	SealKeyFile        string   // that transform keys are sealed to for this terminal
+	KeyFile            string   // the terminal's registered key, ECDSA P-256; empty: the secure element's own
 	MemberCode         string   // a pattern that whole member codes match
 	Line               int      // where the section begins; 0: there is none
 }
@@ -76,8 +75,7 @@ func (p *parser) palm(r *reader, lines map[string]int) {
 	if c.Merchant != "" && !merchantForm.MatchString(c.Merchant) {
 		s.mistake("merchant", "at most 64 printable characters without blanks", "%q cannot be a merchant's number", clip(c.Merchant))
 	}
-	c.KeyFile = p.path(s, "key_file", true, "the terminal's key that the provider knows, ECDSA P-256, PEM, mode 0600")
-	c.SealKeyFile = p.path(s, "seal_key_file", true, `made by "tilld palm key": what the provider seals its transform keys to`)
+	c.KeyFile = p.path(s, "key_file", p.c.Terminal.KeyStore != "atecc608", `the terminal's key that the provider knows, ECDSA P-256: "tilld palm register" makes one`)
 	c.MemberCode = s.str("member_code", false, "")
 	if c.MemberCode == "" {
 		c.MemberCode = "[0-9]{6,19}"

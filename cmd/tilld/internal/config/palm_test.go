@@ -16,7 +16,6 @@ endpoint = "https://palm.example/"
 root_keys = ["root.pem"]
 merchant = "M-1"
 key_file = "palm.key"
-seal_key_file = "/etc/palm.seal"
 `
 
 func TestPalm(t *testing.T) {
@@ -26,7 +25,7 @@ func TestPalm(t *testing.T) {
 	}
 	want := Palm{Camera: "0bda:5830 serial=T1 if=0", LampNIR: "GPIO23", LampWhite: "GPIO24", Provider: "palm.example", Title: "palm.example",
 		Endpoint: "https://palm.example", RootKeys: []string{"/etc/tilld/root.pem"}, Merchant: "M-1", KeyFile: "/etc/tilld/palm.key",
-		SealKeyFile: "/etc/palm.seal", MemberCode: "[0-9]{6,19}", Line: c.Palm.Line}
+		MemberCode: "[0-9]{6,19}", Line: c.Palm.Line}
 	if !reflect.DeepEqual(c.Palm, want) || !c.Palm.Fitted() {
 		t.Errorf("%+v", c.Palm)
 	}
