@@ -1,0 +1,83 @@
+package palms
+
+import "math"
+
+type point struct{ x, y float64 }
+
+// fwhm is the full width at half the depth of a stroke of width 1.
+const fwhm = 2.355
+
+// stroke is a dark line along a cubic Bezier curve with a Gaussian profile across: width is
+// its standard deviation in pixels, depth the grey values it takes away in the middle.
+type stroke struct {
+	at           [4]point
+	width, depth float64
+}
+
+// canvas adds up darkness on a grid. scale is grid points a pixel of the region; x0, y0 is
+// the region's point at the grid's first.
+type canvas struct {
+	data   []float32
+	w, h   int
+	x0, y0 float64
+	scale  float64
+	ex, ey []float32
+}
+
+// draw adds a stroke: Gaussian spots along the curve, each weighted by the length that it
+// stands for, so that their sum is the stroke's depth however dense they are.
+func (c *canvas) draw(s *stroke) {
+	width := s.width * c.scale
+	if width < 0.45 {
+		width = 0.45
+	}
+	step := 0.8 * width
+	length := 0.0
+	for i := range 3 {
+		length += math.Hypot(s.at[i+1].x-s.at[i].x, s.at[i+1].y-s.at[i].y)
+	}
+	n := max(int(length*c.scale/step), 2)
+	prev := c.place(s.curve(0))
+	for i := range n {
+		next := c.place(s.curve(float64(i+1) / float64(n)))
+		ds := math.Hypot(next.x-prev.x, next.y-prev.y)
+		c.spot((prev.x+next.x)/2, (prev.y+next.y)/2, width, s.depth*s.width*c.scale/width*ds/(math.Sqrt(2*math.Pi)*width))
+		prev = next
+	}
+}
+
+func (c *canvas) place(p point) point { return point{(p.x - c.x0) * c.scale, (p.y - c.y0) * c.scale} }
+
+func (s *stroke) curve(t float64) point {
+	u := 1 - t
+	b0, b1, b2, b3 := u*u*u, 3*u*u*t, 3*u*t*t, t*t*t
+	return point{
+		b0*s.at[0].x + b1*s.at[1].x + b2*s.at[2].x + b3*s.at[3].x,
+		b0*s.at[0].y + b1*s.at[1].y + b2*s.at[2].y + b3*s.at[3].y,
+	}
+}
+
+func (c *canvas) spot(x, y, width, weight float64) {
+	r := 2.8 * width
+	xa, xb := max(int(math.Ceil(x-r)), 0), min(int(math.Floor(x+r)), c.w-1)
+	ya, yb := max(int(math.Ceil(y-r)), 0), min(int(math.Floor(y+r)), c.h-1)
+	if xa > xb || ya > yb {
+		return
+	}
+	k := 1 / (2 * width * width)
+	c.ex, c.ey = c.ex[:0], c.ey[:0]
+	for i := xa; i <= xb; i++ {
+		d := float64(i) - x
+		c.ex = append(c.ex, float32(math.Exp(-d*d*k)))
+	}
+	for i := ya; i <= yb; i++ {
+		d := float64(i) - y
+		c.ey = append(c.ey, float32(weight*math.Exp(-d*d*k)))
+	}
+	for i, wy := range c.ey {
+		row := c.data[(ya+i)*c.w+xa:][:len(c.ex)]
+		for j, wx := range c.ex {
+			row[j] += wx * wy
+		}
+	}
+}
