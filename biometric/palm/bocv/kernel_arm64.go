@@ -1,0 +1,7 @@
+package bocv
+
+//go:noescape
+func foldPair(sum, diff *[padded]uint32, a, am, b, bm *[padded]byte)
+
+//go:noescape
+func respond(out *responses, sum, diff *folded, t *taps)
