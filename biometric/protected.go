@@ -3,7 +3,6 @@ package biometric
 import (
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 
 	"github.com/tilld/tilld/internal/secret"
 )
@@ -116,4 +115,3 @@ func (p Protected) GoString() string             { return secret.Redacted }
 func (p Protected) Format(f fmt.State, _ rune)   { fmt.Fprint(f, secret.Redacted) }
 func (p Protected) MarshalJSON() ([]byte, error) { return []byte(`"` + secret.Redacted + `"`), nil }
 func (p Protected) MarshalText() ([]byte, error) { return []byte(secret.Redacted), nil }
-func (p Protected) LogValue() slog.Value         { return slog.StringValue(secret.Redacted) }
