@@ -1,128 +1,218 @@
 package provider
 
 import (
+	"cmp"
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/hpke"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"io"
 	"log/slog"
-	"net"
+	"net/http"
+	"sync"
 	"time"
 
-	"github.com/tilld/tilld/biometric"
-	"github.com/tilld/tilld/internal/secret"
-)
-
-// Options is what a client is made of. All fields are needed unless they say otherwise.
-type Options struct {
-	Endpoint string // https://host[:port]
-	Name     string // the provider's own: "provider.example"; its lists must carry it
-	Terminal string // the serial number that Signer's key is registered under
-	// Roots are the authorities that the provider's server certificate must come from. There
-	// is no default: the system's are not asked.
-	Roots *x509.CertPool
-	// RootKeys sign the provider's key list; one signature by any of them is enough, so that
-	// listing two makes a rotation. ECDSA P-256.
-	RootKeys []*ecdsa.PublicKey
-	// Signer is the terminal's registered key, ECDSA P-256.
-	Signer crypto.Signer
-	// HPKE is the terminal's registered X-Wing key (MLKEM768X25519) that the transform keys
-	// are sealed to.
-	HPKE hpke.PrivateKey
-	// ClientCert is shown to a server that asks for one; nil, or a nil result, means none.
-	ClientCert func() *tls.Certificate
-	// Clock is the trusted wall clock, with a monotonic reading where possible; nil means
-	// time.Now.
-	Clock func() time.Time
-	// Serial is the highest serial number of a key list seen before this start, where that is
-	// remembered; 0 otherwise.
-	Serial uint64
-	// MaxAge is how long after its issue a key list is used, whatever it says itself. Zero
-	// means DefaultMaxAge.
-	MaxAge time.Duration
-	// Answer limits one request from its call to the last byte of its answer. Zero means
-	// DefaultAnswer.
-	Answer time.Duration
-	// Every is how often Run looks whether the provider can be reached. Zero means
-	// DefaultEvery.
-	Every time.Duration
-	// Log hears of keys that came and of the provider going and coming back; nil means nobody.
-	Log *slog.Logger
-	// Rand makes request nonces; nil means crypto/rand.
-	Rand io.Reader
-	// Dial replaces the TCP dialler, for tests; nil normally.
-	Dial func(ctx context.Context, address string) (net.Conn, error)
-}
-
-// Defaults of Options.
-const (
-	DefaultMaxAge = 24 * time.Hour
-	DefaultAnswer = 5 * time.Second
-	DefaultEvery  = 30 * time.Second
+	"github.com/tilld/tilld/agent/provider/internal/wire"
 )
 
 // Client asks one provider. It is safe for concurrent use. Nothing it does is kept over a
 // restart, queued or repeated later: without a network palm is off.
 type Client struct {
-	o Options
+	o    Options
+	link *link
+	log  *slog.Logger
+
+	fetching sync.Mutex // one fetch of the key list at a time; held across the request
+
+	mu      sync.Mutex // guards what follows
+	keys    *keyring   // nil until a list came
+	serial  uint64     // highest ever seen
+	down    *Error     // what the last request failed with; nil when it was answered
+	pending map[string]pending
+	closed  bool
+}
+
+// pending is a challenge that was not answered yet.
+type pending struct {
+	expires time.Time
+	gallery int
 }
 
 // New checks the options and prepares a client. It sends nothing.
-func New(o Options) (*Client, error) { return &Client{o: o}, nil }
+func New(o Options) (*Client, error) {
+	host, err := o.check()
+	if err != nil {
+		return nil, &Error{Op: "talk to the biometric provider " + o.Name, Kind: Misused, Err: err, Hint: "the [palm] section of the configuration"}
+	}
+	o.defaults()
+	c := &Client{o: o, log: o.Log, serial: o.Serial, pending: map[string]pending{}}
+	c.link = newLink(o, host)
+	return c, nil
+}
 
 // Run keeps the key list fresh and knows whether the provider can be reached, until ctx
 // ends. The error is the context's.
 func (c *Client) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+	wait := time.NewTimer(0)
+	defer wait.Stop()
+	for failures := 0; ; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wait.C:
+		}
+		if err := c.look(ctx); err != nil {
+			failures++
+		} else {
+			failures = 0
+		}
+		wait.Reset(c.pause(failures))
+	}
+}
+
+// pause is how long Run waits: briefly after a first failure, so that one lost packet does
+// not keep palm off for long.
+func (c *Client) pause(failures int) time.Duration {
+	if failures == 0 {
+		return c.o.Every
+	}
+	return min(c.o.Every, time.Second<<min(failures-1, 10))
+}
+
+// look asks the provider how it is, and fetches the list when it is old or another one is in
+// force.
+func (c *Client) look(ctx context.Context) error {
+	if k := c.ring(); k == nil || k.aging(c.o.Clock()) {
+		return c.Refresh(ctx)
+	}
+	op := "ask " + c.o.Name + " whether it is there"
+	var s wire.Status
+	if err := c.unsigned(ctx, op, wire.PathStatus, &s); err != nil {
+		return err
+	}
+	if s.Provider != c.o.Name {
+		return c.heard(&Error{Op: op, Kind: Protocol, Hint: "check endpoint and provider in [palm]", Err: errOther})
+	}
+	if k := c.ring(); k == nil || uint64(s.Serial) != k.serial {
+		return c.Refresh(ctx)
+	}
+	return nil
 }
 
 // Close wipes the keys and ends idle connections. The client cannot be used afterwards.
-func (c *Client) Close() error { return nil }
+func (c *Client) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.keys.wipe()
+	c.keys = nil
+	clear(c.pending)
+	c.link.close()
+	return nil
+}
 
 // Ready says whether a challenge could be asked for now, and if not, why: *Error. It asks
 // nobody; Run and the requests themselves find out.
-func (c *Client) Ready() error { return errNotMade }
+func (c *Client) Ready() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	op := "use palm with " + c.o.Name
+	switch now := c.o.Clock(); {
+	case c.closed:
+		return &Error{Op: op, Kind: Misused, Err: errClosed}
+	case c.down != nil:
+		return c.down
+	case c.keys == nil:
+		return &Error{Op: op, Kind: Stale, Err: errNoKeys, Hint: "it is fetched at the start; wait a moment"}
+	case !c.keys.fresh(now):
+		return &Error{Op: op, Kind: Stale, Err: errOldKeys, Hint: "check the terminal's clock and the network"}
+	}
+	return nil
+}
 
-// Refresh fetches the key list now.
-func (c *Client) Refresh(ctx context.Context) error { return errNotMade }
+// heard remembers what came of a request, for Ready, and returns it.
+func (c *Client) heard(err *Error) error {
+	if err != nil && errors.Is(err.Err, context.Canceled) {
+		return err // the caller's own will: it says nothing of the provider
+	}
+	c.mu.Lock()
+	before := c.down
+	c.down = nil
+	if err != nil && (err.Kind == Unreachable || err.Kind == Protocol || err.Kind == Stale || err.Code == wire.CodeTerminal ||
+		err.Code == wire.CodeClock || err.Code == wire.CodeSignature) {
+		c.down = err
+	}
+	after := c.down
+	c.mu.Unlock()
+	if c.log != nil && (before == nil) != (after == nil) {
+		if after != nil {
+			c.log.Warn("biometric provider is out of reach: palm is off", "provider", c.o.Name, "error", after)
+		} else {
+			c.log.Info("biometric provider answers again", "provider", c.o.Name)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return err
+}
+
+// unsigned gets an answer that is believed for what TLS is worth.
+func (c *Client) unsigned(ctx context.Context, op, path string, answer any) error {
+	body, _, fault := c.link.do(ctx, op, http.MethodGet, path, nil, nil)
+	if fault != nil {
+		return c.heard(fault)
+	}
+	if err := wire.Decode(body, answer); err != nil {
+		return c.heard(protocolFault(op, err))
+	}
+	return c.heard(nil)
+}
+
+func (c *Client) ring() *keyring {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.keys
+}
+
+// remember keeps what is needed of a challenge until it is answered or expires.
+func (c *Client) remember(nonce []byte, p pending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.o.Clock()
+	for n, p := range c.pending {
+		if !now.Before(p.expires) {
+			delete(c.pending, n)
+		}
+	}
+	c.pending[string(nonce)] = p
+}
+
+// recall finds a challenge that has not expired.
+func (c *Client) recall(nonce []byte) (pending, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, known := c.pending[string(nonce)]
+	return p, known && c.o.Clock().Before(p.expires)
+}
 
 // Policy is what the key list in use says; false while there is none, or it is too old.
-func (c *Client) Policy() (Policy, bool) { return Policy{}, false }
-
-// Challenge asks for a challenge for one presentation. The caller wipes its Transform.Key
-// and Transform.Salt when the presentation is over.
-//
-// Without a claim, or with one made by Tail, it asks for one of many, and is refused with
-// the Outcome SecondFactor unless what the provider measured allows it for that many.
-func (c *Client) Challenge(ctx context.Context, a Ask) (biometric.Challenge, error) {
-	return biometric.Challenge{}, errNotMade
+func (c *Client) Policy() (Policy, bool) {
+	k := c.ring()
+	if k == nil || !k.fresh(c.o.Clock()) {
+		return Policy{}, false
+	}
+	return k.policy, true
 }
 
-// Identify sends a sealed probe and returns what the provider makes of it. When an answer is
-// lost it sends the same bytes again, until ctx ends or the challenge's minute is over: the
-// provider gives the same credential for them. The caller wipes Answer.Credential.
-//
-// The error is nil for every Outcome that the provider itself decided.
-func (c *Client) Identify(ctx context.Context, s biometric.Sealed) (Answer, error) {
-	return Answer{}, errNotMade
+// Identification is the part of the policy about telling one of many: none without a list.
+func (c *Client) Identification() Identification {
+	p, _ := c.Policy()
+	return p.Identification
 }
 
-// Enrol sends sealed references, likewise.
-func (c *Client) Enrol(ctx context.Context, s biometric.Sealed) (Enrolment, error) {
-	return Enrolment{}, errNotMade
+func (o *Options) defaults() {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	o.MaxAge = cmp.Or(o.MaxAge, DefaultMaxAge)
+	o.Answer = cmp.Or(o.Answer, DefaultAnswer)
+	o.Every = cmp.Or(o.Every, DefaultEvery)
 }
-
-// Revoke withdraws the consent of the member who was shown this one-time code by the
-// provider's app: template and salt are gone when it returns nil.
-func (c *Client) Revoke(ctx context.Context, code *secret.Bytes) error { return errNotMade }
-
-// Void gives a credential back unused, because the person did not confirm. b is the binding
-// it was given for. Voiding twice is no error.
-func (c *Client) Void(ctx context.Context, b biometric.Binding) error { return errNotMade }
-
-var errNotMade = errors.New("not made yet")

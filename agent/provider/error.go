@@ -1,6 +1,13 @@
 package provider
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tilld/tilld/agent/provider/internal/wire"
+)
 
 // Kind is whose fault an error is, as far as it can be known.
 type Kind string
@@ -42,3 +49,54 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // HintText is the line shown after "hint:".
 func (e *Error) HintText() string { return e.Hint }
+
+func unreachable(op string, err error) *Error {
+	return &Error{Op: op, Kind: Unreachable, Err: err, Hint: "palm is off until the provider answers; offer another way to pay"}
+}
+
+func protocolFault(op string, err error) *Error {
+	return &Error{Op: op, Kind: Protocol, Err: err, Hint: "tell the provider; offer another way to pay"}
+}
+
+// denials are what the provider's words come to.
+var denials = map[string]struct {
+	status  int
+	outcome Outcome
+	hint    string
+}{
+	wire.CodeRequest:      {http.StatusBadRequest, Refused, "this program and the provider do not speak the same version"},
+	wire.CodeSignature:    {http.StatusUnauthorized, Refused, "the provider knows another key of this terminal: register it"},
+	wire.CodeClock:        {http.StatusUnauthorized, Refused, "set the terminal's clock"},
+	wire.CodeTerminal:     {http.StatusForbidden, Refused, "register this terminal and its merchant number with the provider"},
+	wire.CodeNotFound:     {http.StatusNotFound, Refused, "check endpoint in [palm]"},
+	wire.CodeReplayed:     {http.StatusConflict, Refused, "somebody sends this terminal's requests again"},
+	wire.CodeSpent:        {http.StatusConflict, Refused, "the payment was taken: refund it"},
+	wire.CodeTooLarge:     {http.StatusRequestEntityTooLarge, Refused, "this program and the provider do not speak the same version"},
+	wire.CodeClaim:        {http.StatusUnprocessableEntity, Refused, "ask the person for a new code from the provider's app"},
+	wire.CodeConsent:      {http.StatusUnprocessableEntity, Refused, "show the provider's consent text anew"},
+	wire.CodeSecondFactor: {http.StatusUnprocessableEntity, SecondFactor, "ask the person for their member code"},
+	wire.CodeLockedOut:    {http.StatusTooManyRequests, LockedOut, "offer another way to pay"},
+	wire.CodeBusy:         {http.StatusServiceUnavailable, "", "try again"},
+}
+
+// maxRetry is the longest that a provider may tell to wait.
+const maxRetry = 24 * time.Hour
+
+// problem reads an answer that is not 200. It is not signed: nothing follows from it but
+// that palm is not to be had.
+func problem(op string, status int, body []byte) *Error {
+	var p wire.Problem
+	err := wire.Decode(body, &p)
+	d, known := denials[p.Code]
+	if err != nil || !known || d.status != status {
+		if status >= 500 {
+			return unreachable(op, fmt.Errorf("status %d, of the provider or of what stands before it", status))
+		}
+		return protocolFault(op, fmt.Errorf("status %d, without a reason that the protocol knows", status))
+	}
+	retry := retryOf(p.RetryMS)
+	if p.Code == wire.CodeBusy {
+		return &Error{Op: op, Kind: Unreachable, Code: p.Code, Hint: d.hint, Retry: retry, Err: errors.New("the provider is busy")}
+	}
+	return &Error{Op: op, Kind: Denied, Code: p.Code, Outcome: d.outcome, Hint: d.hint, Retry: retry}
+}
