@@ -16,10 +16,8 @@ import (
 
 // Lengths in bytes.
 const (
-	minNonce = 16
-	maxNonce = 64
-	saltLen  = 16
-	maxClaim = 128
+	saltLen  = biometric.TransformSaltSize
+	maxClaim = 512
 )
 
 // Challenge asks for a challenge for one presentation. The caller wipes its Transform.Key
@@ -103,8 +101,6 @@ func (c *Client) challenge(ctx context.Context, a Ask, answer wire.Challenge, be
 	}
 	many := ofMany(a.Claim.Reveal()) && a.Purpose == biometric.Pay
 	switch {
-	case len(answer.Nonce) < minNonce || len(answer.Nonce) > maxNonce:
-		return biometric.Challenge{}, fmt.Errorf("a nonce of %d bytes", len(answer.Nonce))
 	case answer.LifeMS < 1 || answer.LifeMS > wire.MaxLife.Milliseconds():
 		return biometric.Challenge{}, fmt.Errorf("a nonce that lives %d ms", answer.LifeMS)
 	case answer.Samples != int64(samples):
@@ -125,13 +121,19 @@ func (c *Client) challenge(ctx context.Context, a Ask, answer wire.Challenge, be
 		return biometric.Challenge{}, err
 	}
 	transform.Salt = salt
-	return biometric.Challenge{
+	ch := biometric.Challenge{
 		Binding: biometric.Binding{Purpose: a.Purpose, Modality: a.Modality, Provider: c.o.Name, Merchant: a.Merchant,
 			Terminal: a.Terminal, Payment: a.Payment, Minor: a.Minor, Currency: a.Currency,
 			Claim: string(a.Claim.Reveal()), Nonce: answer.Nonce},
 		Expires: began.Add(time.Duration(answer.LifeMS) * time.Millisecond),
 		SealKey: seal, Transform: transform, Samples: samples,
-	}, nil
+	}
+	if err := ch.Check(); err != nil {
+		secret.Zero(salt)
+		transform.Key.Wipe()
+		return biometric.Challenge{}, err
+	}
+	return ch, nil
 }
 
 // keysFor finds what a challenge names; what is not in the list may have come since.

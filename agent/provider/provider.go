@@ -21,7 +21,7 @@ type Ask struct {
 	Currency string
 	// Claim is who the person says they are: a member code for Pay; for Enrol the one-time
 	// code that the provider's app shows to its signed-in user. Empty, or made by Tail, it asks
-	// for one of many, which a provider may refuse. 1 to 128 printable ASCII characters without
+	// for one of many, which a provider may refuse. 1 to 512 printable ASCII characters without
 	// a space, quote or backslash.
 	Claim *secret.Bytes
 	// Consent goes with Enrol; nil otherwise.

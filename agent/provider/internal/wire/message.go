@@ -19,7 +19,7 @@ const (
 
 // Bounds of messages, in bytes.
 const (
-	MaxRequest = 96 << 10
+	MaxRequest = 40 << 10
 	MaxAnswer  = 64 << 10
 )
 
