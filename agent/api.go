@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/internal/secret"
 )
 
@@ -110,6 +111,18 @@ const (
 	ScreenRefunding   ScreenKind = "refunding"    // being given back
 	ScreenRefunded    ScreenKind = "refunded"     // given back, or taken by the wallet, which is about to
 	ScreenNotRefunded ScreenKind = "not-refunded" // Reason says why; nothing was given back
+
+	ScreenClaim        ScreenKind = "claim"         // show or type the member code; a payment code pays all the same
+	ScreenPresent      ScreenKind = "present"       // hold the hand over the camera; Guide says how
+	ScreenMatching     ScreenKind = "matching"      // the provider is being asked
+	ScreenAgree        ScreenKind = "agree"         // is it you (Name), and do you pay this?
+	ScreenConsent      ScreenKind = "consent"       // enrolment: the text and its boxes
+	ScreenAccount      ScreenKind = "account"       // enrolment, withdrawal: show or type the code of the provider's app
+	ScreenWithdraw     ScreenKind = "withdraw"      // withdrawal: really?
+	ScreenEnrolled     ScreenKind = "enrolled"      // done
+	ScreenNotEnrolled  ScreenKind = "not-enrolled"  // Reason says why; nothing is kept
+	ScreenWithdrawn    ScreenKind = "withdrawn"     // done: nothing is kept any more
+	ScreenNotWithdrawn ScreenKind = "not-withdrawn" // Reason says why; nothing changed
 )
 
 // Screen is one state of the customer's screen.
@@ -120,7 +133,7 @@ type Screen struct {
 	Currency sale.Currency `json:"currency,omitempty"`
 	Scheme   string        `json:"scheme,omitempty"` // the wallet, once known
 	// Reason is a sale.Ending, a paycode reason ("goods-code", "merchant-code", ...), an
-	// OfferReason, or one of the words beside ScreenClosed.
+	// OfferReason, a PalmReason, or one of the words beside ScreenClosed.
 	Reason  string `json:"reason,omitempty"`
 	Payment string `json:"payment,omitempty"`
 	// Offer is set while the customer may ask for a code of ours: Till.Offer.
@@ -130,5 +143,22 @@ type Screen struct {
 	Code string `json:"code,omitempty"`
 	// CodeEnds is when Code cannot be paid any more; it has a monotonic reading.
 	CodeEnds time.Time `json:"code_ends,omitzero"`
-	Test     bool      `json:"test"` // the test environment: the screen says so
+	// Palm is set while a palm may be presented to pay (Till.Present), and on ScreenIdle while
+	// one may be enrolled or withdrawn (Till.Enrol, Till.Withdraw).
+	Palm bool `json:"palm,omitempty"`
+	// Step numbers what the person is asked, for Till.Touch; 0 where nothing is. On the screens
+	// of an enrolment or a withdrawal Payment is the number of that.
+	Step     uint64             `json:"step,omitempty"`
+	Modality biometric.Modality `json:"modality,omitempty"`
+	Provider string             `json:"provider,omitempty"` // what people call it
+	Guide    biometric.Guidance `json:"guide,omitempty"`    // on ScreenPresent; empty until the camera is on
+	Taken    int                `json:"taken,omitempty"`    // how many of
+	Of       int                `json:"of,omitempty"`       // the presentations of an enrolment are done
+	Name     string             `json:"name,omitempty"`     // masked, on ScreenAgree and ScreenEnrolled
+	Skip     bool               `json:"skip,omitempty"`     // on ScreenClaim: it goes without a member code
+	Letters  bool               `json:"letters,omitempty"`  // on ScreenClaim and ScreenAccount: codes may have letters
+	MinAge   int                `json:"min_age,omitempty"`  // on ScreenConsent: in years
+	// Ends is when the step is over by itself; it has a monotonic reading.
+	Ends time.Time `json:"ends,omitzero"`
+	Test bool      `json:"test"` // the test environment: the screen says so
 }

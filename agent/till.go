@@ -68,6 +68,8 @@ type Options struct {
 	Offer OfferPolicy
 	// OfferContract names the contract whose code is shown where it can be; empty: the first.
 	OfferContract string
+	// Recognisers let people pay with their body, one for each modality; nil: with codes alone.
+	Recognisers []Recogniser
 	// PerTry are SaleIDs that use a new TransactionID for every try of one basket; may be nil.
 	PerTry map[string]bool
 	// Jitter in [0, 1) spreads the back-off of requests; nil means random. A simulation that
