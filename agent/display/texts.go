@@ -7,6 +7,7 @@ package display
 //	reason.WORD, reason.any.KIND      why: a sale.Ending, a paycode reason, a cause of closing
 //	scheme.NAME                       wallets
 //	state.STATE                       attempts, on the console
+//	guide.WORD                        biometric.Guidance
 //	page.WORD                         everything around them
 var texts = map[string]map[string]string{"zh": textsZh, "en": textsEn, "ja": textsJa}
 

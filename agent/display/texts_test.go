@@ -110,10 +110,11 @@ func TestTexts(t *testing.T) {
 	for _, k := range kinds {
 		want["screen."+k], want["screen."+k+".detail"] = true, true
 	}
-	for _, k := range []agent.ScreenKind{agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed, agent.ScreenReturn, agent.ScreenNotRefunded} {
+	for _, k := range []agent.ScreenKind{agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed, agent.ScreenReturn, agent.ScreenNotRefunded,
+		agent.ScreenNotEnrolled, agent.ScreenNotWithdrawn} {
 		want["reason.any."+string(k)] = true
 	}
-	for _, words := range [][]string{constants(t, "../sale", "Ending"), reasonsOfCodes(t), closingCauses(t), constants(t, "..", "OfferReason")} {
+	for _, words := range [][]string{constants(t, "../sale", "Ending"), reasonsOfCodes(t), closingCauses(t), constants(t, "..", "OfferReason"), constants(t, "..", "PalmReason")} {
 		for _, w := range words {
 			want["reason."+w] = true
 		}
@@ -123,6 +124,9 @@ func TestTexts(t *testing.T) {
 	}
 	for _, s := range append(constants(t, "../sale", "State"), sale.Unknown.String()) {
 		want["state."+s] = true
+	}
+	for _, g := range constants(t, "../../biometric", "Guidance") {
+		want["guide."+g] = true
 	}
 	want["page.scan"] = true // beside a code
 	asked := regexp.MustCompile(`\.T "([^"]+)"`)
