@@ -30,6 +30,7 @@ func CheckFiles(c *Config, data []byte, now, built time.Time) Problems {
 	f.recordKeys()
 	f.pos()
 	f.contracts()
+	f.palm()
 	f.out.Sort()
 	return f.out
 }

@@ -1,0 +1,126 @@
+// Package palm recognises by the palm of a hand: it guides the hand, takes frames under
+// lamps in an order that nobody could know before, judges liveness, cuts the palm's region
+// out, computes its code, protects it for one provider and seals it for one payment.
+//
+// Frames, regions and codes live in memory that is locked and left out of core dumps, and
+// are overwritten before Present returns, whatever came of it.
+package palm
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/tilld/tilld/biometric"
+	"github.com/tilld/tilld/biometric/capture"
+	"github.com/tilld/tilld/biometric/pad"
+	"github.com/tilld/tilld/drivers/sense"
+)
+
+// DefaultWait is how long a person may take until a presentation is taken.
+const DefaultWait = 20 * time.Second
+
+const op = "present a palm"
+
+// Options is what a Pipeline is made of.
+type Options struct {
+	// Open opens the camera and its lamps. They are closed when a presentation is over: until
+	// the next person chooses to present a palm nothing can see.
+	Open func(ctx context.Context) (sense.Camera, sense.Lamp, error)
+	// Signer is the terminal's registered key, ECDSA P-256, and Level what holds it.
+	Signer crypto.Signer
+	Level  biometric.KeyLevel
+	Build  string // SHA-256 of the running program, hex
+	// Simulated says in every verdict that the camera is not one.
+	Simulated bool
+	// Light is what the till knows of its own lamps.
+	Light pad.Config
+	// Capture is how frames are taken; the zero value is the product's.
+	Capture capture.Options
+	// Wait limits each sample; zero means DefaultWait.
+	Wait time.Duration
+	Now  func() time.Time // the wall clock; nil means time.Now
+	Rand io.Reader        // nil means crypto/rand
+}
+
+// Pipeline is a biometric.Pipeline.
+type Pipeline struct {
+	o    Options
+	busy sync.Mutex
+
+	bench *bench // its memory, made by the first presentation; guarded by busy
+
+	mu     sync.Mutex
+	locked error // why memory could be swapped out, once it is known
+}
+
+var _ biometric.Pipeline = (*Pipeline)(nil)
+
+// New makes a pipeline. It opens nothing.
+func New(o Options) (*Pipeline, error) {
+	if o.Open == nil || o.Signer == nil {
+		return nil, errors.New("make a palm pipeline: no camera or no key")
+	}
+	if o.Wait <= 0 {
+		o.Wait = DefaultWait
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return &Pipeline{o: o}, nil
+}
+
+// Ready implements biometric.Pipeline. Whether there is a camera turns out when it is opened.
+func (p *Pipeline) Ready() error { return nil }
+
+// Locked says why frames could be swapped out or dumped, nil where they cannot, as far as
+// the last presentation found out.
+func (p *Pipeline) Locked() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.locked
+}
+
+// Present implements biometric.Pipeline.
+func (p *Pipeline) Present(ctx context.Context, ch biometric.Challenge, guide func(biometric.Guidance)) (biometric.Sealed, biometric.Verdict, error) {
+	var none biometric.Sealed
+	if !p.busy.TryLock() {
+		return none, biometric.Verdict{}, &biometric.Error{Op: op, Fault: biometric.FaultBusy, Hint: "wait until the other presentation is over"}
+	}
+	defer p.busy.Unlock()
+	t, err := p.begin(ctx, ch, guide)
+	if err != nil {
+		return none, biometric.Verdict{}, err
+	}
+	defer t.end(context.WithoutCancel(ctx))
+	verdict, err := t.samples(ctx)
+	if err != nil || verdict.Decision != biometric.BonaFide {
+		return none, verdict, err
+	}
+	sealed, err := t.seal(verdict)
+	if err != nil {
+		return none, verdict, err
+	}
+	t.say(biometric.SensorComplete)
+	return sealed, verdict, nil
+}
+
+// Close wipes the pipeline's memory and gives it back, after the presentation that is under
+// way.
+func (p *Pipeline) Close() error {
+	p.busy.Lock()
+	defer p.busy.Unlock()
+	if p.bench == nil {
+		return nil
+	}
+	err := p.bench.arena.Close()
+	p.bench = nil
+	return err
+}

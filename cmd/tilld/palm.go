@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/tilld/tilld/agent/health"
+	"github.com/tilld/tilld/agent/provider"
+	"github.com/tilld/tilld/agent/terminal"
+	"github.com/tilld/tilld/biometric/palm"
+	"github.com/tilld/tilld/cmd/tilld/internal/config"
+	"github.com/tilld/tilld/drivers/deskcam"
+	"github.com/tilld/tilld/drivers/gpio"
+	"github.com/tilld/tilld/drivers/sense"
+	"github.com/tilld/tilld/drivers/uevent"
+	"github.com/tilld/tilld/drivers/v4l2"
+)
+
+// palmPart is paying by palm: the pipeline and the provider behind it.
+type palmPart struct {
+	pipeline *palm.Pipeline
+	provider *provider.Client
+}
+
+// makePalm prepares paying by palm, where it is configured. Nothing is opened or asked yet.
+func (d *daemon) makePalm() (*palmPart, error) {
+	cfg := d.cfg.Palm
+	if !cfg.Fitted() {
+		return nil, nil
+	}
+	keys, err := openPalmKeys(d.cfg, d.keys)
+	if err != nil {
+		return nil, fail("start", "[palm]", err)
+	}
+	build, err := ownHash()
+	if err != nil {
+		return nil, fail("start", "[palm]", err)
+	}
+	part := &palmPart{}
+	if part.provider, err = d.palmProvider(cfg, keys); err != nil {
+		return nil, fail("start", "[palm]", err)
+	}
+	part.pipeline, err = palm.New(palm.Options{Open: palmDevices(cfg, d.tree), Signer: keys.signer, Level: keys.level,
+		Build: build, Simulated: cfg.Desk, Now: d.clock.Now})
+	if err != nil {
+		return nil, fail("start", "[palm]", err)
+	}
+	return part, nil
+}
+
+func (d *daemon) palmProvider(cfg config.Palm, keys palmKeys) (*provider.Client, error) {
+	o := provider.Options{Endpoint: cfg.Endpoint, Name: cfg.Provider, Terminal: d.cfg.Terminal.Serial, Signer: keys.signer,
+		HPKE: keys.seal, Clock: d.clock.Now, Log: d.log}
+	for _, file := range cfg.RootKeys {
+		items, err := terminal.ReadPublicItems(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			key, ok := item.Key.(*ecdsa.PublicKey)
+			if !ok {
+				return nil, &terminal.KeyError{Op: "read the provider's key", File: file, Err: errNotP256}
+			}
+			o.RootKeys = append(o.RootKeys, key)
+		}
+	}
+	var err error
+	if o.Roots, err = rootsOf(cfg.CAFile); err != nil {
+		return nil, err
+	}
+	return provider.New(o)
+}
+
+// rootsOf are the authorities of a file; the system's where there is none.
+func rootsOf(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return x509.SystemCertPool()
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fail("read authorities", file, rootPath(err))
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fail("read authorities", file, errors.New("no certificate in PEM"))
+	}
+	return pool, nil
+}
+
+// ownHash is the SHA-256 of the running program.
+func ownHash() (string, error) {
+	f, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// palmDevices opens the camera and its lamps for one presentation: wherever the camera is
+// plugged in now.
+func palmDevices(cfg config.Palm, tree *uevent.Tree) func(context.Context) (sense.Camera, sense.Lamp, error) {
+	return func(ctx context.Context) (sense.Camera, sense.Lamp, error) {
+		if cfg.Desk {
+			d, err := deskcam.Open(ctx, cfg.Camera)
+			if err != nil {
+				return nil, nil, err
+			}
+			return d, d, nil
+		}
+		path := cfg.Camera
+		if m, ok := cfg.Match(); ok {
+			nodes, err := tree.Nodes(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			node, err := uevent.Find(nodes, m, "video4linux")
+			if err != nil {
+				return nil, nil, err
+			}
+			path = node.Path
+		}
+		cam, err := v4l2.Open(ctx, v4l2.Config{Path: path, Stream: "palm"})
+		if err != nil {
+			return nil, nil, err
+		}
+		lamps, err := gpio.OpenLamps(map[sense.Channel]string{"nir850": cfg.LampNIR, "white": cfg.LampWhite}, cfg.LampsActiveLow)
+		if err != nil {
+			return nil, nil, errors.Join(err, cam.Close())
+		}
+		return cam, lamps, nil
+	}
+}
+
+// causePalm is the code of what is wrong with paying by palm.
+const causePalm = "palm"
+
+// run keeps the provider's keys fresh until ctx ends, and says why palms cannot be taken.
+func (p *palmPart) run(ctx context.Context, board *health.Board) {
+	var wg sync.WaitGroup
+	wg.Go(func() { p.provider.Run(ctx) })
+	wg.Wait()
+	p.pipeline.Close()
+	p.provider.Close()
+}
