@@ -108,7 +108,6 @@ func (p *Pipeline) Present(ctx context.Context, ch biometric.Challenge, guide fu
 	if err != nil {
 		return none, verdict, err
 	}
-	t.say(biometric.SensorComplete)
 	return sealed, verdict, nil
 }
 

@@ -159,6 +159,7 @@ func (t *take) samples(ctx context.Context) (v biometric.Verdict, err error) {
 		}
 		t.taken++
 		t.b.forget()
+		t.say(biometric.SensorComplete)
 	}
 	return v, nil
 }
