@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/provider"
@@ -48,7 +48,7 @@ func (d *daemon) makePalm() (*palmPart, error) {
 		return nil, fail("start", "[palm]", err)
 	}
 	part.pipeline, err = palm.New(palm.Options{Open: palmDevices(cfg, d.tree), Signer: keys.signer, Level: keys.level,
-		Build: build, Simulated: cfg.Desk, Now: d.clock.Now})
+		Build: build, Simulated: cfg.Desk, Now: d.wall})
 	if err != nil {
 		return nil, fail("start", "[palm]", err)
 	}
@@ -57,7 +57,7 @@ func (d *daemon) makePalm() (*palmPart, error) {
 
 func (d *daemon) palmProvider(cfg config.Palm, keys palmKeys) (*provider.Client, error) {
 	o := provider.Options{Endpoint: cfg.Endpoint, Name: cfg.Provider, Terminal: d.cfg.Terminal.Serial, Signer: keys.signer,
-		HPKE: keys.seal, Clock: d.clock.Now, Log: d.log}
+		HPKE: keys.seal, Clock: d.wall, Log: d.log}
 	for _, file := range cfg.RootKeys {
 		items, err := terminal.ReadPublicItems(file)
 		if err != nil {
@@ -78,20 +78,10 @@ func (d *daemon) palmProvider(cfg config.Palm, keys palmKeys) (*provider.Client,
 	return provider.New(o)
 }
 
-// rootsOf are the authorities of a file; the system's where there is none.
-func rootsOf(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return x509.SystemCertPool()
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fail("read authorities", file, rootPath(err))
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fail("read authorities", file, errors.New("no certificate in PEM"))
-	}
-	return pool, nil
+// wall is the till's clock, trusted or not: no sale begins while it is not.
+func (d *daemon) wall() time.Time {
+	now, _ := d.clock.Now()
+	return now
 }
 
 // ownHash is the SHA-256 of the running program.
