@@ -43,6 +43,7 @@ type daemon struct {
 	tree   *uevent.Tree
 	hub    *scanner.Hub
 	till   *agent.Till
+	palm   *palmPart    // nil unless [palm]
 	goods  *goodsPasser // nil unless [pos] goods
 	pos    *pos.Server
 	screen *display.Server
@@ -186,12 +187,16 @@ func (d *daemon) makeTill() (err error) {
 		// Without it every start counts as a boot of its own: waits are then counted in full.
 		boot = "start:" + rand.Text()
 	}
+	if d.palm, err = d.makePalm(); err != nil {
+		return err
+	}
 	d.till, err = agent.New(agent.Options{
 		Journal: d.queue, Recovery: d.found, Contracts: contracts.list, Scanner: d.hub, Classify: codes,
 		Health: d.health, Log: d.log, Render: pos.Render, RenderReverse: pos.RenderReverse,
 		Serial: cfg.Terminal.Serial, Boot: boot, Test: cfg.Test(), TimeTrusted: d.clock.Trusted,
 		Ceiling: cfg.Terminal.Ceiling, CodeWait: cfg.Terminal.CodeWait, PerTry: setOf(cfg.POS.PerTry),
 		Offer: agent.OfferPolicy(cfg.Terminal.Offer), OfferContract: cfg.Terminal.OfferContract,
+		Recognisers: d.palm.recognisers(cfg),
 	})
 	if err != nil {
 		return fail("start", "", err)
@@ -286,6 +291,9 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		beep(ctx, screens, d.hub.Cue)
 		return nil
 	})
+	if d.palm != nil {
+		part(func() error { d.palm.run(ctx, d.health); return nil })
+	}
 	if d.goods != nil {
 		part(func() error { d.goods.run(ctx); return nil })
 	}

@@ -8,12 +8,14 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync"
+	"regexp"
 	"time"
 
+	"github.com/tilld/tilld/agent"
 	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/provider"
 	"github.com/tilld/tilld/agent/terminal"
+	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/biometric/palm"
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 	"github.com/tilld/tilld/drivers/deskcam"
@@ -53,6 +55,16 @@ func (d *daemon) makePalm() (*palmPart, error) {
 		return nil, fail("start", "[palm]", err)
 	}
 	return part, nil
+}
+
+// recognisers is how people may pay with their body; none without [palm].
+func (p *palmPart) recognisers(cfg *config.Config) []agent.Recogniser {
+	if p == nil {
+		return nil
+	}
+	c := cfg.Palm
+	return []agent.Recogniser{{Modality: biometric.Palm, Pipeline: p.pipeline, Provider: p.provider, Name: c.Provider, Title: c.Title,
+		Merchant: c.Merchant, Terminal: cfg.Terminal.Serial, Claim: regexp.MustCompile(`^(?:` + c.MemberCode + `)$`), OneOfMany: c.OneOfMany}}
 }
 
 func (d *daemon) palmProvider(cfg config.Palm, keys palmKeys) (*provider.Client, error) {
@@ -138,9 +150,7 @@ const causePalm = "palm"
 
 // run keeps the provider's keys fresh until ctx ends, and says why palms cannot be taken.
 func (p *palmPart) run(ctx context.Context, board *health.Board) {
-	var wg sync.WaitGroup
-	wg.Go(func() { p.provider.Run(ctx) })
-	wg.Wait()
+	p.provider.Run(ctx) // ends with ctx alone
 	p.pipeline.Close()
 	p.provider.Close()
 }

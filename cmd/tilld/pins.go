@@ -65,7 +65,7 @@ const (
 func (d *daemon) startPins() error {
 	d.pins = &pins{indicator: d.cfg.Indicator, door: d.cfg.Door, tamper: d.cfg.Tamper,
 		lines: boardLines(), health: d.health, log: d.log}
-	if !d.cfg.Indicator.Fitted() && d.cfg.Door.Line == "" && d.cfg.Tamper.Line == "" {
+	if !d.cfg.Indicator.Fitted() && d.cfg.Door.Line == "" && d.cfg.Tamper.Line == "" && d.cfg.Palm.LampNIR == "" {
 		return nil
 	}
 	if err := gpio.Init(); err != nil {

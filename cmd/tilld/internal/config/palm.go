@@ -25,6 +25,7 @@ type Palm struct {
 	Merchant           string   // the shop's number at the provider
 	KeyFile            string   // the terminal's registered key, ECDSA P-256; empty: the secure element's own
 	MemberCode         string   // a pattern that whole member codes match
+	OneOfMany          bool     // people may leave the member code out where the provider's measurement allows it
 	Line               int      // where the section begins; 0: there is none
 }
 
@@ -76,6 +77,7 @@ func (p *parser) palm(r *reader, lines map[string]int) {
 		s.mistake("merchant", "at most 64 printable characters without blanks", "%q cannot be a merchant's number", clip(c.Merchant))
 	}
 	c.KeyFile = p.path(s, "key_file", p.c.Terminal.KeyStore != "atecc608", `the terminal's key that the provider knows, ECDSA P-256: "tilld palm register" makes one`)
+	c.OneOfMany = s.boolean("one_of_many", false)
 	c.MemberCode = s.str("member_code", false, "")
 	if c.MemberCode == "" {
 		c.MemberCode = "[0-9]{6,19}"
