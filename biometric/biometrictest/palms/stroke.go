@@ -81,3 +81,26 @@ func (c *canvas) spot(x, y, width, weight float64) {
 		}
 	}
 }
+
+// Darkness adds the palm's lines in one band to dst, a grid of w by h points: grey values
+// that the lines take away from skin of 120. (x0, y0) is the region's point, in its pixels,
+// at the grid's first; scale is grid points a pixel. The palm's skin goes on for about half a
+// region on all sides.
+func (id *Identity) Darkness(band Band, dst []float32, w, h int, x0, y0, scale float64) {
+	c := &canvas{data: dst, w: w, h: h, x0: x0, y0: y0, scale: scale}
+	add := func(set []stroke, factor float64) {
+		for _, s := range set {
+			s.depth *= factor
+			c.draw(&s)
+		}
+	}
+	if band == Vein {
+		add(id.tubes, 1)
+		add(id.outerTubes, 1)
+		add(id.lines, id.creaseInNIR)
+		add(id.outerLines, id.creaseInNIR)
+		return
+	}
+	add(id.lines, 1)
+	add(id.outerLines, 1)
+}

@@ -1,0 +1,65 @@
+package stage
+
+import "math"
+
+// density is texels a millimetre.
+const density = 2.4
+
+// texel is what a place of a thing does with light.
+type texel struct {
+	nir, white uint16 // reflectance with the shading, 1/65535
+	height     int16  // towards the camera, 1/100 mm
+	cover      uint8  // 255: all of it is there
+	emit       uint8  // visible light that it makes itself
+}
+
+// sheet is a thing that stands before the camera: a relief over a plane.
+type sheet struct {
+	w, h   int
+	u0, v1 float64 // place of the first texel, on top on the left
+	data   []texel
+	flat   bool    // no height anywhere
+	mean   float64 // height to begin with, mm
+	gloss  float64 // of a mirror-like surface: radiance of a lamp's image
+	polish float64 // width of that image, radians
+	spot   float64 // density, texels a millimetre
+}
+
+func newSheet(u0, u1, v0, v1, dense float64) *sheet {
+	w, h := int(math.Ceil((u1-u0)*dense)), int(math.Ceil((v1-v0)*dense))
+	return &sheet{w: w, h: h, u0: u0, v1: v1, data: make([]texel, w*h), spot: dense}
+}
+
+func (s *sheet) place(x, y int) mm {
+	return mm{s.u0 + float64(x)/s.spot, s.v1 - float64(y)/s.spot}
+}
+
+func reflect16(v float64) uint16 { return uint16(clamp(v, 0, 1)*65535 + 0.5) }
+
+// noise is smooth noise of about -1 to 1: values at the points of a grid, and between them.
+type noise struct {
+	seed uint32
+	cell float64
+}
+
+func (n noise) at(u, v float64) float64 {
+	x, y := u/n.cell, v/n.cell
+	xi, yi := math.Floor(x), math.Floor(y)
+	fx, fy := x-xi, y-yi
+	fx, fy = fx*fx*(3-2*fx), fy*fy*(3-2*fy)
+	i, j := int32(xi), int32(yi)
+	a, b := n.lattice(i, j), n.lattice(i+1, j)
+	c, d := n.lattice(i, j+1), n.lattice(i+1, j+1)
+	top, low := a+fx*(b-a), c+fx*(d-c)
+	return top + fy*(low-top)
+}
+
+func (n noise) lattice(i, j int32) float64 {
+	h := n.seed ^ uint32(i)*0x9E3779B1 ^ uint32(j)*0x85EBCA77
+	h ^= h >> 15
+	h *= 0x2C1B3C6D
+	h ^= h >> 12
+	h *= 0x297A2D39
+	h ^= h >> 15
+	return float64(h)/math.MaxUint32*2 - 1
+}
