@@ -35,11 +35,10 @@ const terms = 3
 type Map struct {
 	bits   int
 	radius int
-	side   int       // of a plane with its border
-	draws  []draw    // terms of each bit, in order
-	at     []int32   // where each draw reads in a plate; a negated cell in its second half
-	bias   []int16   // 1 where a sum of zero makes a bit
-	users  [][]int32 // by cell, the bits that it has a part in
+	side   int     // of a plane with its border
+	draws  []draw  // terms of each bit, in order
+	at     []int32 // where each draw reads in a plate; a negated cell in its second half
+	bias   []int16 // 1 where a sum of zero makes a bit
 }
 
 type draw struct {
@@ -64,7 +63,7 @@ func NewMap(k Key, bits, radius int) (*Map, error) {
 	if _, err := stream.Write(sub); err != nil {
 		return nil, fmt.Errorf("derive a key: %w", err)
 	}
-	m := &Map{bits: bits, radius: radius, side: feature.Side + 2*radius, users: make([][]int32, feature.Bits)}
+	m := &Map{bits: bits, radius: radius, side: feature.Side + 2*radius}
 	var pair [2]byte
 	for len(m.draws) < terms*bits {
 		if _, err := stream.Read(pair[:]); err != nil {
@@ -88,8 +87,6 @@ func (m *Map) lay() {
 			at += half
 		}
 		m.at = append(m.at, int32(at))
-		j := int32(i / terms)
-		m.users[d.cell] = append(m.users[d.cell], j)
 		if i%terms == 0 {
 			b := int16(1)
 			if d.negate {

@@ -83,13 +83,15 @@ type hill struct {
 	m        *Map
 	c        *feature.Code
 	evidence []int16
-	sums     []int16 // of the terms of each bit
+	sums     []int16   // of the terms of each bit
+	users    [][]int32 // by cell, the bits that it has a part in
 }
 
 func newHill(m *Map, c *feature.Code, evidence []int16) *hill {
-	h := &hill{m: m, c: c, evidence: evidence, sums: make([]int16, m.bits)}
+	h := &hill{m: m, c: c, evidence: evidence, sums: make([]int16, m.bits), users: make([][]int32, feature.Bits)}
 	for i, d := range m.draws {
 		h.sums[i/terms] += h.term(d)
+		h.users[d.cell] = append(h.users[d.cell], int32(i/terms))
 	}
 	return h
 }
@@ -155,7 +157,7 @@ func (h *hill) flip(cell int32) {
 
 func (h *hill) each(cell int32, f func(j int32, change int16)) {
 	last := int32(-1)
-	for _, j := range h.m.users[cell] {
+	for _, j := range h.users[cell] {
 		if j == last {
 			continue // drawn twice for one bit
 		}
