@@ -2,6 +2,7 @@ package bocv
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/tilld/tilld/biometric/internal/feature"
@@ -86,5 +87,38 @@ func TestDistanceAllocatesNothing(t *testing.T) {
 	a, b := randomCode(r), randomCode(r)
 	if n := testing.AllocsPerRun(10, func() { Distance(a, b, 4) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestDiffering compares the assembly with the portable count.
+func TestDiffering(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	var a, b stacked
+	a.stack(randomCode(r))
+	b.stack(randomCode(r))
+	ones := stackedRow{^uint64(0), ^uint64(0), ^uint64(0)}
+	for i := range 4 {
+		a[i], b[i] = ones, stackedRow{}
+	}
+	for rows := 1; rows <= feature.Side; rows++ {
+		for _, mask := range []uint64{0, 1, ^uint64(0), r.Uint64()} {
+			if got, want := differing(a[:rows], b[:rows], mask), differingGo(a[:rows], b[:rows], mask); got != want {
+				t.Errorf("%d rows under %x: %d, want %d", rows, mask, got, want)
+			}
+		}
+	}
+}
+
+func BenchmarkDistance(b *testing.B) {
+	r := rand.New(rand.NewPCG(5, 6))
+	x, y := randomCode(r), randomCode(r)
+	for _, radius := range []int{2, 4} {
+		b.Run(strconv.Itoa(radius), func(b *testing.B) {
+			shifts := float64((2*radius + 1) * (2*radius + 1))
+			for b.Loop() {
+				Distance(x, y, radius)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/shifts, "ns/shift")
+		})
 	}
 }

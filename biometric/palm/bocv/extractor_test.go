@@ -1,6 +1,8 @@
 package bocv
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -84,6 +86,106 @@ func TestAgainstReference(t *testing.T) {
 	t.Logf("%d of %d bits differ", differ, bits)
 	if float64(differ) > 3e-4*float64(bits) {
 		t.Errorf("%d of %d bits differ", differ, bits)
+	}
+}
+
+// stripes are lines of the filters' wavelength; a dark one runs through the middle of the
+// region. Their direction across is that of filter degrees/30.
+func stripes(degrees float64) *Region {
+	g := new(Region)
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	for y := range Size {
+		for x := range Size {
+			across := float64(x-66)*cos + float64(y-66)*sin
+			g[y*Size+x] = byte(128.5 - 50*math.Cos(2*math.Pi*across/wavelength))
+		}
+	}
+	return g
+}
+
+// TestDirections shows stripes in each direction, and expects the filter of that direction to
+// see the dark line most strongly, and the code to say so.
+func TestDirections(t *testing.T) {
+	e := New()
+	for p := range feature.Planes {
+		g := stripes(float64(p * 30))
+		var c Code
+		if contrast := e.Code(&c, g); contrast < 10 || contrast > 50 {
+			t.Errorf("stripes 100 grey values deep have a contrast of %v", contrast)
+		}
+		if bit(&c, p, 16, 16) != 1 {
+			t.Errorf("filter %d does not see its dark line", p)
+		}
+		plain := NewReference()
+		plain.pad(g)
+		for q := range feature.Planes {
+			if q != p && plain.response(q, 16, 16) <= plain.response(p, 16, 16) {
+				t.Errorf("filter %d sees a line of filter %d more strongly", q, p)
+			}
+		}
+	}
+}
+
+// TestContrast holds a flat region to an exact zero, and half the contrast to half.
+func TestContrast(t *testing.T) {
+	e := New()
+	for _, v := range []byte{0, 1, 128, 255} {
+		g := new(Region)
+		for i := range g {
+			g[i] = v
+		}
+		c := Code{}
+		if contrast := e.Code(&c, g); contrast != 0 || c != (Code{}) {
+			t.Errorf("grey value %d everywhere: contrast %v", v, contrast)
+		}
+	}
+	g, faint, c := stripes(30), new(Region), new(Code)
+	for i, v := range g {
+		faint[i] = byte((int(v)-128)/2 + 128)
+	}
+	strong, weak := e.Code(c, g), e.Code(c, faint)
+	if r := weak / strong; r < 0.48 || r > 0.52 {
+		t.Errorf("half as deep, and the contrast is %v of it", r)
+	}
+}
+
+// TestCodeStays pins the definition: enrolled palms must be found again after an update.
+func TestCodeStays(t *testing.T) {
+	e, c := New(), new(Code)
+	h := sha256.New()
+	r := rand.New(rand.NewPCG(11, 12))
+	for range 4 {
+		g := noise(r)
+		var smooth Region // no response is near zero by accident
+		for y := range Size {
+			for x := range Size {
+				n := 0
+				for i := -3; i <= 3; i++ {
+					n += int(g[mirror(y+i)*Size+x]) + int(g[y*Size+mirror(x+i)])
+				}
+				smooth[y*Size+x] = byte(n / 14)
+			}
+		}
+		e.Code(c, &smooth)
+		h.Write(c.Data()[:])
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != "cf414cff4713074f73ec31909626db2ae9b65baa31d274dbe56b0ecb4f4a1983" {
+		t.Errorf("codes are %s", got)
+	}
+}
+
+func TestCodeAllocatesNothingAndWipes(t *testing.T) {
+	e, g, c := New(), noise(rand.New(rand.NewPCG(1, 1))), new(Code)
+	if n := testing.AllocsPerRun(3, func() { e.Code(c, g) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	e.Wipe()
+	fresh := New()
+	if e.rows != fresh.rows || e.sum != fresh.sum || e.diff != fresh.diff || e.out != fresh.out {
+		t.Error("something of the region is left")
+	}
+	if e.Code(c, g); *c == (Code{}) {
+		t.Error("no code after wiping")
 	}
 }
 

@@ -138,3 +138,49 @@ rows:
 	JNZ  cells
 	VZEROUPPER
 	RET
+
+// The number of bits in each of 16 values, twice.
+DATA ones<>+0(SB)/8, $0x0302020102010100
+DATA ones<>+8(SB)/8, $0x0403030203020201
+DATA ones<>+16(SB)/8, $0x0302020102010100
+DATA ones<>+24(SB)/8, $0x0403030203020201
+GLOBL ones<>(SB), RODATA|NOPTR, $32
+
+// func differingAVX2(a, b *stackedRow, rows int, mask uint64) int
+TEXT ·differingAVX2(SB), NOSPLIT, $0-40
+	MOVQ a+0(FP), SI
+	MOVQ b+8(FP), DI
+	MOVQ rows+16(FP), CX
+	VPBROADCASTQ mask+24(FP), Y5
+	VMOVDQU ones<>(SB), Y6
+	VPCMPEQB Y7, Y7, Y7
+	VPSRLW $12, Y7, Y7
+	VPACKUSWB Y7, Y7, Y7    // 15 in each byte
+	VPXOR Y8, Y8, Y8
+	VPXOR Y0, Y0, Y0
+
+rows:
+	VMOVDQU (SI), Y1
+	VPXOR (DI), Y1, Y1
+	VPAND Y5, Y1, Y1
+	VPSRLW $4, Y1, Y2
+	VPAND Y7, Y1, Y1
+	VPAND Y7, Y2, Y2
+	VPSHUFB Y1, Y6, Y1
+	VPSHUFB Y2, Y6, Y2
+	VPADDB Y2, Y1, Y1
+	VPSADBW Y8, Y1, Y1
+	VPADDQ Y1, Y0, Y0
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ  rows
+
+	VEXTRACTI128 $1, Y0, X1
+	VPADDQ X1, X0, X0
+	VPSRLDQ $8, X0, X1
+	VPADDQ X1, X0, X0
+	VMOVQ X0, AX
+	MOVQ AX, ret+32(FP)
+	VZEROUPPER
+	RET
