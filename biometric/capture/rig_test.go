@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tilld/tilld/drivers/sense"
@@ -34,11 +35,11 @@ type rig struct {
 	lampErr  func(c sense.Channel, on bool) error
 	silent   bool // no frame ever comes
 
-	next     uint64
-	history  []moment
-	alive    int // frames that were not released
-	running  bool
-	switched []bool // every switching
+	next    uint64
+	mu      sync.Mutex // guards history
+	history []moment
+	alive   int // frames that were not released
+	running bool
 }
 
 type moment struct {
@@ -61,8 +62,13 @@ func (r *rig) mode() sense.Mode {
 }
 func (r *rig) String() string            { return "rig" }
 func (r *rig) Close() error              { return nil }
-func (r *rig) lit() [2]bool              { return r.history[len(r.history)-1].on }
 func (r *rig) Channels() []sense.Channel { return []sense.Channel{ChannelNIR, ChannelWhite} }
+
+func (r *rig) lit() [2]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.history[len(r.history)-1].on
+}
 
 func (r *rig) Modes(context.Context) ([]sense.Mode, error) {
 	m := r.mode()
@@ -88,8 +94,9 @@ func (r *rig) Switch(ctx context.Context, c sense.Channel, on bool) (sense.Step,
 	time.Sleep(r.lampLate)
 	m := moment{r.since(), r.lit()}
 	m.on[slices.Index([]sense.Channel{ChannelWhite, ChannelNIR}, c)] = on
+	r.mu.Lock()
 	r.history = append(r.history, m)
-	r.switched = append(r.switched, on)
+	r.mu.Unlock()
 	return sense.Step{Channel: c, On: on, At: r.now()}, nil
 }
 
@@ -142,6 +149,8 @@ func (r *rig) frame(k uint64, begin, arrives time.Duration) *sense.Frame {
 
 // light is the mean brightness between two moments.
 func (r *rig) light(from, to time.Duration) byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	sum := 0.0
 	for i, m := range r.history {
 		a, b := max(from, m.at), to
