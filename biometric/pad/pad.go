@@ -10,6 +10,8 @@
 package pad
 
 import (
+	"math"
+
 	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/biometric/capture"
 	"github.com/tilld/tilld/biometric/palm/roi"
@@ -21,11 +23,12 @@ type Input struct {
 	// Shots are the frames with the light each was taken in, all of one size. Those that are
 	// not Settled are passed over.
 	Shots []capture.Shot
-	// Order is what was driven, phase by phase, and Shot.Phase counts in it. Nil where
-	// nothing is known of an order: the frames then only say what their light is said to be.
+	// Order is what was driven, phase by phase, and Shot.Phase counts in it: all of a
+	// capture.Order, or what Number made. Nil where nothing is known of an order: the frames
+	// then only say what their light is said to be.
 	Order []capture.Light
-	// Corners of the palm's region, in pixels of the shots: the hand is looked for without
-	// them where all are zero.
+	// Corners of the palm's region, in pixels of the shots, in order around it. Where all are
+	// zero the palm is looked for.
 	Corners [4]roi.Point
 	// Vein is the palm's region in NIR less dark, Print in white less dark.
 	Vein, Print *roi.Region
@@ -33,16 +36,17 @@ type Input struct {
 	// cells. HasDistance is false where there is none.
 	Distance    float64
 	HasDistance bool
-	// Unlocked: the camera changes exposure or gain by itself.
+	// Unlocked: the camera changes exposure or gain by itself. Brightness then means nothing,
+	// and what rests on it is missing.
 	Unlocked bool
 }
 
 // Result is what a Panel made of one Input.
 type Result struct {
 	Decision biometric.Decision
-	// Reason is the name of the cue that decided, or a word of this package: "" for bona fide.
+	// Reason is the name of the cue that decided; "" for bona fide.
 	Reason string
-	Cues   []biometric.Cue // in the order of Detectors; good until the next Judge
+	Cues   []biometric.Cue // in the order of the detectors; good until the next Judge
 	// Missing names the detectors that payment needs and that had nothing to look at; good
 	// until the next Judge.
 	Missing []string
@@ -58,13 +62,68 @@ type Config struct {
 
 // Panel is the detectors and the memory they work in. It is made once; Judge does not
 // allocate. Not safe for concurrent use.
-type Panel struct{}
+type Panel struct {
+	detectors []detector
+	scene     scene
+	cues      []biometric.Cue
+	missing   []string
+}
 
 // New makes a panel.
-func New(c Config) *Panel { return &Panel{} }
+func New(c Config) *Panel {
+	p := &Panel{detectors: detectors(c)}
+	p.cues = make([]biometric.Cue, 0, len(p.detectors))
+	p.missing = make([]string, 0, len(p.detectors))
+	return p
+}
 
 // Judge judges one presentation.
-func (p *Panel) Judge(in *Input) Result { return Result{} }
+func (p *Panel) Judge(in *Input) Result {
+	p.cues, p.missing = p.cues[:0], p.missing[:0]
+	p.scene.look(in)
+	r := Result{Decision: biometric.BonaFide}
+
+	for i := range p.detectors {
+		d := &p.detectors[i]
+		score, ok := d.score(&p.scene)
+		if !ok || math.IsNaN(score) || math.IsInf(score, 0) {
+			if d.needed {
+				p.missing = append(p.missing, d.Name)
+			}
+			continue
+		}
+		cue := d.judge(score)
+		p.cues = append(p.cues, cue)
+		switch {
+		case cue.Decision == biometric.Attack && r.Decision != biometric.Attack:
+			r.Decision, r.Reason = biometric.Attack, d.Name
+		case cue.Decision == biometric.Undetermined && d.needed && r.Decision == biometric.BonaFide:
+			r.Decision, r.Reason = biometric.Undetermined, d.Name
+		}
+		if d.Name == Ambient && cue.Decision != biometric.BonaFide {
+			break
+		}
+	}
+	if len(p.missing) > 0 && r.Decision == biometric.BonaFide {
+		r.Decision, r.Reason = biometric.Undetermined, p.missing[0]
+	}
+	r.Cues, r.Missing = p.cues, p.missing
+	p.scene.in = nil
+	return r
+}
 
 // Wipe overwrites what is left of a presentation.
-func (p *Panel) Wipe() {}
+func (p *Panel) Wipe() { p.scene = scene{} }
+
+// Number writes to Shot.Phase which run of one light a shot belongs to, and returns the light
+// of each run: for frames of which only their times and lamps are known. Shots are in the
+// order of their times.
+func Number(shots []capture.Shot) (order []capture.Light) {
+	for i := range shots {
+		if i == 0 || shots[i].Light != shots[i-1].Light {
+			order = append(order, shots[i].Light)
+		}
+		shots[i].Phase = len(order) - 1
+	}
+	return order
+}

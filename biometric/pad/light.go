@@ -1,0 +1,76 @@
+package pad
+
+import (
+	"slices"
+
+	"github.com/tilld/tilld/biometric/capture"
+)
+
+// ambient is how bright the palm is with the lamps off, in grey levels. Nothing is judged by
+// what the sun outshines, so it is never an attack, and where it is too bright nobody else is
+// asked.
+func ambient(s *scene) (float64, bool) {
+	return s.level(&s.mean[capture.Dark]), s.has(capture.Dark)
+}
+
+// nirReturn is how much of the NIR lamp's light comes back from the palm, in grey levels: C1.
+// A display sends no 850 nm, and its glass sends back none but of a spot.
+func nirReturn(s *scene) (float64, bool) {
+	if !s.lit(capture.NIR) {
+		return 0, false
+	}
+	return rank(s.over(&s.nir), 0.5), true
+}
+
+// nirBackground is how bright the darkest tenth of the picture is in NIR less dark, over the
+// palm: C1. Behind a hand over a till is nothing near; a sheet has paper around its hand.
+func nirBackground(s *scene) (float64, bool) {
+	if !s.lit(capture.NIR) {
+		return 0, false
+	}
+	palm := rank(s.over(&s.nir), 0.5)
+	all := s.samples[:s.nx*s.ny]
+	copy(all, s.nir[:])
+	slices.Sort(all)
+	return min(2, max(-1, rank(all, 0.1)/max(1, palm))), true
+}
+
+// saturation is the share of the palm's pixels at the end of the scale, in the lit shot that
+// has most of them: C1 and C4.
+func saturation(s *scene) (float64, bool) {
+	if !s.has() || s.count[capture.NIR]+s.count[capture.White] == 0 {
+		return 0, false
+	}
+	worst := 0
+	b := s.box
+	for i := range s.n {
+		shot := s.views[i].shot
+		if shot.Light == capture.Dark {
+			continue
+		}
+		n := 0
+		for y := b.Y0; y < b.Y1; y++ {
+			n += saturated(shot.Luma[y*s.w+b.X0 : y*s.w+b.X1])
+		}
+		worst = max(worst, n)
+	}
+	return float64(worst) / float64((b.X1-b.X0)*(b.Y1-b.Y0)), true
+}
+
+// highlight is how much brighter the brightest hundredth of the palm is than its middle, in
+// the light that shows it more: C4. Skin scatters; glass and gloss mirror the lamp.
+func highlight(s *scene) (float64, bool) {
+	worst := 0.0
+	if s.lit(capture.NIR) {
+		worst = s.peak(&s.nir)
+	}
+	if s.lit(capture.White) {
+		worst = max(worst, s.peak(&s.white))
+	}
+	return worst, worst > 0
+}
+
+func (s *scene) peak(cells *[grid]float32) float64 {
+	v := s.over(cells)
+	return rank(v, 0.99) / max(4, rank(v, 0.5))
+}
