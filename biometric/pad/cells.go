@@ -18,24 +18,30 @@ func cellSide(w, h int) int {
 const lanes = 0x00FF00FF00FF00FF
 
 // cells writes the mean of each cell of a picture to dst, row by row: w/side by h/side of
-// them. What is left at the right and at the bottom belongs to no cell.
+// them, from every second row of pixels. What is left at the right and at the bottom belongs
+// to no cell.
 func cells(dst []float32, luma []byte, w, h, side int) {
 	nx, ny := w/side, h/side
-	scale := 1 / float32(side*side)
+	scale := 2 / float32(side*side)
+	var acc [maxSide / 8]uint64 // of 8 columns each, four lanes
 	for cy := range ny {
-		for x := range nx {
-			at := cy*side*w + x*side
-			sum := uint32(0)
-			for column := 0; column < side; column += 8 {
-				// Up to 80 rows of two bytes a lane stay below 2^16.
-				acc := uint64(0)
-				for y := range side {
-					v := binary.LittleEndian.Uint64(luma[at+column+y*w:])
-					acc += v&lanes + v>>8&lanes
-				}
-				acc = acc&0x0000FFFF0000FFFF + acc>>16&0x0000FFFF0000FFFF
-				sum += uint32(acc) + uint32(acc>>32)
+		words := acc[:nx*side/8]
+		clear(words)
+		for y := 0; y < side; y += 2 {
+			row := luma[(cy*side+y)*w:][:8*len(words)]
+			for i := range words {
+				// Up to 40 rows of two bytes a lane stay below 2^16.
+				v := binary.LittleEndian.Uint64(row[8*i : 8*i+8])
+				words[i] += v&lanes + v>>8&lanes
 			}
+		}
+		for x := range nx {
+			sum := uint32(0)
+			for _, v := range words[:side/8] {
+				v = v&0x0000FFFF0000FFFF + v>>16&0x0000FFFF0000FFFF
+				sum += uint32(v) + uint32(v>>32)
+			}
+			words = words[side/8:]
 			dst[cy*nx+x] = float32(sum) * scale
 		}
 	}

@@ -3,6 +3,7 @@ package pad
 import (
 	"encoding/json"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -168,7 +169,11 @@ func TestNumber(t *testing.T) {
 func BenchmarkJudge(b *testing.B) {
 	order := append(slices.Clone(driven), driven...)
 	in, p := living(1).shoot(order, 1), New(Config{Balance: 1})
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 	for b.Loop() {
 		p.Judge(in)
 	}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	b.ReportMetric(float64(after.Utime.Nano()-before.Utime.Nano())/float64(b.N), "cpu-ns/op")
 }
