@@ -27,12 +27,17 @@ func cells(dst []float32, luma []byte, w, h, side int) {
 	for cy := range ny {
 		words := acc[:nx*side/8]
 		clear(words)
-		for y := 0; y < side; y += 2 {
-			row := luma[(cy*side+y)*w:][:8*len(words)]
+		for y := 0; y < side; y += 8 {
+			at := (cy*side + y) * w
+			n := 8 * len(words)
+			r0, r2 := luma[at:][:n], luma[at+2*w:][:n]
+			r4, r6 := luma[at+4*w:][:n], luma[at+6*w:][:n]
 			for i := range words {
-				// Up to 40 rows of two bytes a lane stay below 2^16.
-				v := binary.LittleEndian.Uint64(row[8*i : 8*i+8])
-				words[i] += v&lanes + v>>8&lanes
+				// Up to 28 rows of two bytes a lane stay below 2^16.
+				v0, v2 := word(r0, i), word(r2, i)
+				v4, v6 := word(r4, i), word(r6, i)
+				words[i] += v0&lanes + v0>>8&lanes + v2&lanes + v2>>8&lanes +
+					v4&lanes + v4>>8&lanes + v6&lanes + v6>>8&lanes
 			}
 		}
 		for x := range nx {
@@ -46,6 +51,8 @@ func cells(dst []float32, luma []byte, w, h, side int) {
 		}
 	}
 }
+
+func word(row []byte, i int) uint64 { return binary.LittleEndian.Uint64(row[8*i : 8*i+8]) }
 
 // saturated counts the pixels of 250 and above in a row, of which the
 // first len(row)/8*8 are looked at.

@@ -67,7 +67,7 @@ func detectors(c Config) []detector {
 		{cue(CrossBand, 0.30, 0.424, 0.287, 0.443), true, crossBand},
 		{cue(VeinContrast, 1, 20, 0.6, 30), true, veinContrast},
 		{cue(Focus, 0.5, far, 0, far), true, focus},
-		{cue(AlbedoRatio, 1.1, 4, 1, 6), c.Balance > 0, albedoRatio(c.Balance)},
+		{cue(AlbedoRatio, 0.8, 4, 0.7, 6), c.Balance > 0, albedoRatio(c.Balance)},
 		{cue(AlbedoRelief, 0.5, 40, 0.3, 60), true, albedoRelief},
 	}
 }

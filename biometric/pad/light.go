@@ -1,10 +1,6 @@
 package pad
 
-import (
-	"slices"
-
-	"github.com/tilld/tilld/biometric/capture"
-)
+import "github.com/tilld/tilld/biometric/capture"
 
 // ambient is how bright the palm is with the lamps off, in grey levels. Nothing is judged by
 // what the sun outshines, so it is never an attack, and where it is too bright nobody else is
@@ -19,7 +15,7 @@ func nirReturn(s *scene) (float64, bool) {
 	if !s.lit(capture.NIR) {
 		return 0, false
 	}
-	return rank(s.over(&s.nir), 0.5), true
+	return s.over(&s.nir).at(0.5), true
 }
 
 // nirBackground is how bright the darkest tenth of the picture is in NIR less dark, over the
@@ -28,15 +24,16 @@ func nirBackground(s *scene) (float64, bool) {
 	if !s.lit(capture.NIR) {
 		return 0, false
 	}
-	palm := rank(s.over(&s.nir), 0.5)
-	all := s.samples[:s.nx*s.ny]
-	copy(all, s.nir[:])
-	slices.Sort(all)
-	return min(2, max(-1, rank(all, 0.1)/max(1, palm))), true
+	palm := s.over(&s.nir).at(0.5)
+	s.ranks = ranks{}
+	for _, v := range s.nir[:s.nx*s.ny] {
+		s.ranks.add(v)
+	}
+	return min(2, max(-1, s.ranks.at(0.1)/max(1, palm))), true
 }
 
-// saturation is the share of the palm's pixels at the end of the scale, in the lit shot that
-// has most of them: C1 and C4.
+// saturation is the share of the palm's pixels at the end of the scale, in every second row
+// of the lit shot that has most of them: C1 and C4.
 func saturation(s *scene) (float64, bool) {
 	if !s.has() || s.count[capture.NIR]+s.count[capture.White] == 0 {
 		return 0, false
@@ -49,12 +46,12 @@ func saturation(s *scene) (float64, bool) {
 			continue
 		}
 		n := 0
-		for y := b.Y0; y < b.Y1; y++ {
+		for y := b.Y0; y < b.Y1; y += 2 {
 			n += saturated(shot.Luma[y*s.w+b.X0 : y*s.w+b.X1])
 		}
 		worst = max(worst, n)
 	}
-	return float64(worst) / float64((b.X1-b.X0)*(b.Y1-b.Y0)), true
+	return float64(worst) / float64((b.X1-b.X0)*(b.Y1-b.Y0)/2), true
 }
 
 // highlight is how much brighter the brightest hundredth of the palm is than its middle, in
@@ -72,5 +69,5 @@ func highlight(s *scene) (float64, bool) {
 
 func (s *scene) peak(cells *[grid]float32) float64 {
 	v := s.over(cells)
-	return rank(v, 0.99) / max(4, rank(v, 0.5))
+	return v.at(0.99) / max(4, v.at(0.5))
 }

@@ -88,5 +88,5 @@ func (u *subject) picture(l capture.Light, shift int, rng *rand.Rand) []byte {
 // grain is noise of about unit variance, cheaply.
 func grain(rng *rand.Rand) float64 {
 	v := rng.Uint64()
-	return float64(v&0xFFFF+v>>16&0xFFFF+v>>32&0xFFFF-v>>48)/32768*0.87 - 1.7
+	return (float64(v&0xFFFF+v>>16&0xFFFF+v>>32&0xFFFF+v>>48)/65536 - 2) * 1.73
 }

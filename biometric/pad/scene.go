@@ -1,8 +1,6 @@
 package pad
 
 import (
-	"slices"
-
 	"github.com/tilld/tilld/biometric/capture"
 	"github.com/tilld/tilld/biometric/palm/roi"
 )
@@ -36,7 +34,7 @@ type scene struct {
 
 	hist    [256]int32
 	depth   [grid]int16
-	sorted  [grid]float32
+	ranks   ranks
 	samples [grid]float32
 	sums    [(roi.Size + 1) * (roi.Size + 1)]uint32
 }
@@ -134,17 +132,39 @@ func (s *scene) level(cells *[grid]float32) float64 {
 	return float64(sum) / float64(max(1, s.palmN))
 }
 
-// over copies what cells hold over the palm and sorts it; it is good until the next call.
-func (s *scene) over(cells *[grid]float32) []float32 {
-	v := s.sorted[:s.palmN]
-	for i, j := range s.palm[:s.palmN] {
-		v[i] = cells[j]
-	}
-	slices.Sort(v)
-	return v
+// spread of grey levels: 4 bins a level, from lowest on.
+const (
+	bins   = 4
+	lowest = -64
+)
+
+// ranks is how values are distributed.
+type ranks struct {
+	n     int32
+	count [bins * (256 - lowest)]int32
 }
 
-// rank is the value below which a share of sorted values lies.
-func rank(sorted []float32, share float64) float64 {
-	return float64(sorted[min(len(sorted)-1, int(share*float64(len(sorted))))])
+func (r *ranks) add(v float32) {
+	r.n++
+	r.count[min(len(r.count)-1, max(0, int((v-lowest)*bins)))]++
+}
+
+// at is the value below which a share of them lies, to a quarter of a level.
+func (r *ranks) at(share float64) float64 {
+	want := int32(share * float64(r.n))
+	for i, c := range r.count {
+		if want -= c; want < 0 {
+			return lowest + (float64(i)+0.5)/bins
+		}
+	}
+	return 255
+}
+
+// over is how cells are distributed over the palm; it is good until the next call.
+func (s *scene) over(cells *[grid]float32) *ranks {
+	s.ranks = ranks{}
+	for _, j := range s.palm[:s.palmN] {
+		s.ranks.add(cells[j])
+	}
+	return &s.ranks
 }
