@@ -56,6 +56,10 @@ type Film struct {
 	nir    []float32 // by row: the part of its exposure that the lamp shone
 	white  []float32
 	mirror [1024]float32 // exp(-x) for a lamp's image
+
+	exposed time.Duration // of a row
+	bright  float32       // what exposure and gain make of the light; 1 as the lamps are set for
+	sigma   [256]float32  // noise by grey value
 }
 
 // NewFilm makes the film of a sensor.
@@ -64,6 +68,7 @@ func NewFilm(s Sensor) *Film {
 	n := f.Width * f.Height
 	f.light, f.spare = make([]float32, n), make([]float32, n)
 	f.column = make([]float32, f.Width)
+	f.setting(f.Exposure, 1)
 	f.nir, f.white = make([]float32, f.Height), make([]float32, f.Height)
 	for i := range f.mirror {
 		f.mirror[i] = float32(math.Exp(-8 * float64(i) / float64(len(f.mirror))))
@@ -79,9 +84,9 @@ func (f *Film) Expose(dst []byte, p *Presentation, at time.Duration, l Lighting)
 	}
 	for y := range f.Height {
 		from := at + f.Readout*time.Duration(y)/time.Duration(f.Height)
-		f.nir[y], f.white[y] = l.shares(from, from+f.Exposure)
+		f.nir[y], f.white[y] = l.shares(from, from+f.exposed)
 	}
-	middle := at + f.Taken()/2
+	middle := at + (f.exposed+f.Readout)/2
 	p.room.draw(f, p.back(f.optics), middle)
 	blurX, blurY := 0.0, 0.0
 	for i := range p.things {
@@ -97,13 +102,13 @@ func (f *Film) Expose(dst []byte, p *Presentation, at time.Duration, l Lighting)
 	}
 	f.smear(blurX, blurY)
 	rng := rand.New(rand.NewPCG(p.seed, uint64(at)))
-	f.develop(dst, f.light, rng)
+	f.develop(dst, rng)
 }
 
 // blur is the width in pixels, each way, of what focus and motion smear.
 func (f *Film) blur(t *thing, p Pose, at time.Duration) (x, y float64) {
 	focus := max(7*math.Abs(f.Focus/p.Z-1)-1.4, 0)
-	q, ok := t.path.at(at + f.Exposure)
+	q, ok := t.path.at(at + f.exposed)
 	if !ok {
 		return focus, focus
 	}
@@ -161,6 +166,30 @@ func (f *Film) smearDown(width float64) {
 		for x := range out {
 			out[x] = k * (sum[x] + edge*(before[x]+after[x]))
 			sum[x] += after[x] - gone[x]
+		}
+	}
+}
+
+// setting changes how long rows are exposed, and the gain: both make frames brighter, and a
+// gain makes their noise more.
+func (f *Film) setting(exposure time.Duration, gain float64) {
+	f.exposed = exposure
+	f.bright = float32(gain * float64(exposure) / float64(f.Exposure))
+	for v := range f.sigma {
+		f.sigma[v] = float32(math.Sqrt(float64(v)*255/f.Well*gain + square(f.Read*gain)))
+	}
+}
+
+// develop turns linear light into grey values with noise.
+func (f *Film) develop(dst []byte, rng *rand.Rand) {
+	for y := range f.Height {
+		row := f.light[y*f.Width:][:f.Width]
+		out := dst[y*f.Width:][:f.Width]
+		noise := f.chance[rng.IntN(chanceSize):][:f.Width]
+		for x, v := range row {
+			v = min(max(v*f.bright, 0), 255)
+			v += noise[x]*f.sigma[uint8(v)] + 0.5
+			out[x] = uint8(min(max(v, 0), 255))
 		}
 	}
 }

@@ -55,7 +55,12 @@ func (p *Presentation) back(o *optics) *backdrop {
 }
 
 // Settled is when it is held still.
-func (p *Presentation) Settled() time.Duration { return p.things[len(p.things)-1].path.settled() }
+func (p *Presentation) Settled() time.Duration {
+	if len(p.things) == 0 {
+		return 0
+	}
+	return p.things[len(p.things)-1].path.settled()
+}
 
 // truth is where the region is on the sheet.
 type truth struct {
@@ -80,6 +85,9 @@ type Truth struct {
 // Truth says where the hand is at a time; false while it is not there, or where no hand's
 // picture is shown at all.
 func (p *Presentation) Truth(s Sensor, at time.Duration) (Truth, bool) {
+	if len(p.things) == 0 {
+		return Truth{}, false
+	}
 	t := &p.things[len(p.things)-1]
 	pose, ok := t.path.at(at)
 	if !ok || t.truth == nil {

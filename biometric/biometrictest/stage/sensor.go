@@ -13,7 +13,7 @@ type Sensor struct {
 	Focal         float64       // focal length in pixels
 	Focus         float64       // mm of the sharpest distance, for which exposure and lamps are set
 	Interval      time.Duration // between frames
-	Exposure      time.Duration // of one row
+	Exposure      time.Duration // of one row; what the lamps are set for
 	Readout       time.Duration // from the first row to the last: a rolling shutter
 	Latency       time.Duration // from the end of the last row to the frame's delivery
 	Well          float64       // electrons at a grey value of 255: what makes shot noise
@@ -24,7 +24,7 @@ type Sensor struct {
 // a millimetre.
 func DefaultSensor() Sensor {
 	return Sensor{Width: 640, Height: 480, Focal: 410, Focus: 180,
-		Interval: time.Second / 30, Exposure: 8 * time.Millisecond, Readout: 16 * time.Millisecond,
+		Interval: time.Second / 30, Exposure: 10 * time.Millisecond, Readout: 8 * time.Millisecond,
 		Latency: 4 * time.Millisecond, Well: 7000, Read: 0.9}
 }
 
@@ -65,7 +65,6 @@ type optics struct {
 	Sensor
 	nir, white []float32 // lamp's light on a matt white surface at Focus, by pixel
 	chance     []float32 // of the normal distribution, chanceSize and a row more
-	sigma      [256]float32
 }
 
 const chanceSize = 1 << 16
@@ -86,9 +85,6 @@ func newOptics(s Sensor) *optics {
 	rng := rand.New(rand.NewPCG(1, 0x401e))
 	for i := range o.chance {
 		o.chance[i] = float32(rng.NormFloat64())
-	}
-	for v := range o.sigma {
-		o.sigma[v] = float32(math.Sqrt(float64(v)*255/o.Well + o.Read*o.Read))
 	}
 	return o
 }
@@ -111,18 +107,4 @@ func (o *optics) beam(dx, dy, lampX, lampY float64) float64 {
 	cos := z / math.Sqrt(r2)
 	lens := 1 / (1 + dx*dx + dy*dy) // cos^2
 	return z * z / r2 * math.Pow(cos, 0.7) * math.Pow(lens, 0.6)
-}
-
-// develop turns linear light into grey values with noise. chance picks the noise.
-func (o *optics) develop(dst []byte, light []float32, rng *rand.Rand) {
-	for y := range o.Height {
-		row := light[y*o.Width:][:o.Width]
-		out := dst[y*o.Width:][:o.Width]
-		noise := o.chance[rng.IntN(chanceSize):][:o.Width]
-		for x, v := range row {
-			v = min(max(v, 0), 255)
-			v += noise[x]*o.sigma[uint8(v)] + 0.5
-			out[x] = uint8(min(max(v, 0), 255))
-		}
-	}
 }
