@@ -11,3 +11,6 @@ func NoTrace() error { return nil }
 
 // Private does nothing here; a terminal runs Linux.
 func Private() {}
+
+// NoSwap does nothing here; a terminal runs Linux.
+func NoSwap() error { return nil }
