@@ -43,6 +43,9 @@ func (runCmd) Run(e *env) error {
 		if err := harden.NoTrace(); err != nil {
 			log.Warn("other processes may read this one", "err", err)
 		}
+		if err := harden.NoSwap(); err != nil {
+			log.Warn("memory may be swapped out", "err", err)
+		}
 	}
 	limitMemory()
 	useProcessors()
