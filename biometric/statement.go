@@ -15,13 +15,15 @@ const (
 	noBound = 1e9
 )
 
-// EncodeVerdict is v as JSON: the bytes that are signed, and sent as they are. Scores are
-// rounded to three digits and the time to the minute; a bound without end becomes ±1e9.
+// EncodeVerdict is v as JSON: the bytes that are signed, and sent as they are. A score tells
+// its first two digits, since skin that reflects .4711 of a lamp's light would be known again;
+// bounds are rounded to three places, one without end becomes ±1e9, and the time is the minute.
 func EncodeVerdict(v Verdict) ([]byte, error) {
 	v.At = coarse(v.At, time.Minute)
 	cues := make([]Cue, len(v.Cues))
 	for i, c := range v.Cues {
-		for _, n := range []*float64{&c.Score, &c.Low, &c.High, &c.DoubtLow, &c.DoubtHigh} {
+		c.Score = twoDigits(c.Score)
+		for _, n := range []*float64{&c.Low, &c.High, &c.DoubtLow, &c.DoubtHigh} {
 			*n = finite(*n)
 		}
 		cues[i] = c
@@ -40,12 +42,22 @@ func EncodeVerdict(v Verdict) ([]byte, error) {
 	return b, nil
 }
 
-// finite rounds to three digits; NaN stays for check to refuse.
+// finite rounds to three places after the point; NaN stays for check to refuse.
 func finite(x float64) float64 {
 	if math.IsNaN(x) {
 		return x
 	}
 	return math.Round(max(-noBound, min(noBound, x))*1000) / 1000
+}
+
+// twoDigits rounds to two significant digits.
+func twoDigits(x float64) float64 {
+	x = finite(x)
+	if x == 0 || math.IsNaN(x) {
+		return x
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-1)
+	return finite(math.Round(x/unit) * unit)
 }
 
 // ParseVerdict reads what EncodeVerdict wrote. Nothing that it does not know is taken.

@@ -27,7 +27,7 @@ func TestVerdictRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := verdict()
-	want.Cues[0].Score, want.Cues[0].Low, want.Cues[0].High = .471, -1e9, 1e9
+	want.Cues[0].Score, want.Cues[0].Low, want.Cues[0].High = .47, -1e9, 1e9
 	want.Missing, want.Simulated = v.Missing, true
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -73,7 +73,7 @@ func TestVerdictRefused(t *testing.T) {
 		"twice":          {`"lamp_bits":12`, `"lamp_bits":12,"lamp_bits":13`},
 		"twice in a cue": {`"version":1`, `"version":1,"version":2`},
 		"not coarse":     {`07:08:00Z`, `07:08:01Z`},
-		"huge score":     {`0.471`, `1e300`},
+		"huge score":     {`0.47`, `1e300`},
 		"deep":           {`"cues":[`, `"cues":[[[[[[`},
 		"no UTF-8":       {`"build":"`, "\"build\":\"\xff"},
 	} {
@@ -84,6 +84,21 @@ func TestVerdictRefused(t *testing.T) {
 		if v, err := ParseVerdict(b); err == nil {
 			t.Errorf("%s: taken, %+v", name, v)
 		}
+	}
+}
+
+func TestTwoDigits(t *testing.T) {
+	for x, want := range map[float64]float64{
+		0: 0, .4711: .47, .385: .39, .0449: .045, .00449: .004, -.4711: -.47, 9.96: 10, 99.6: 100, 1234: 1200, 7: 7,
+		math.Inf(1): 1e9, math.Inf(-1): -1e9, .0004: 0, 1: 1, .1: .1, 1000: 1000,
+	} {
+		got := twoDigits(x)
+		if got != want || twoDigits(got) != got {
+			t.Errorf("%v became %v and then %v, want %v", x, got, twoDigits(got), want)
+		}
+	}
+	if !math.IsNaN(twoDigits(math.NaN())) {
+		t.Error("NaN became a number")
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 type Cue struct {
 	Name    string  `json:"name"`
 	Version int     `json:"version"`
-	Score   float64 `json:"score"` // what it measured, rounded to three digits
+	Score   float64 `json:"score"` // what it measured; EncodeVerdict keeps two digits of it
 	// Low and High bound what it takes for bona fide. Between Doubt bounds and these it is
 	// undetermined; outside of both it is an attack.
 	Low       float64  `json:"low"`
