@@ -42,11 +42,11 @@ const finderShare = 16
 
 func newBench(w, h int, light pad.Config) (*bench, error) {
 	size := w * h
-	arena, err := secret.NewArena(secret.ArenaSize(size, size, mostShots*size, roi.Size*roi.Size, roi.Size*roi.Size) + finderShare*size)
+	arena, err := secret.NewArena(secret.ArenaSize(size, size, mostShots*size, roi.Size*roi.Size, roi.Size*roi.Size) + finderShare*size + bocv.ArenaSize())
 	if err != nil {
 		return nil, fmt.Errorf("memory for pictures of %dx%d: %w", w, h, err)
 	}
-	b := &bench{w: w, h: h, arena: arena, shots: make([]capture.Shot, 0, mostShots), extract: bocv.New(), panel: pad.New(light)}
+	b := &bench{w: w, h: h, arena: arena, shots: make([]capture.Shot, 0, mostShots), extract: bocv.NewIn(arena), panel: pad.New(light)}
 	b.dark, b.lit, b.luma = arena.Bytes(size), arena.Bytes(size), arena.Bytes(mostShots*size)
 	b.vein = (*roi.Region)(arena.Bytes(roi.Size * roi.Size))
 	b.print = (*roi.Region)(arena.Bytes(roi.Size * roi.Size))

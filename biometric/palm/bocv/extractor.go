@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/tilld/tilld/biometric/internal/feature"
+	"github.com/tilld/tilld/internal/secret"
 )
 
 // Extractor computes codes. It holds the filters and a workspace, allocates nothing after
@@ -19,9 +20,9 @@ type Extractor struct {
 	scale    float64 // of a response to grey values
 	portable bool    // use no assembly
 
-	rows      [Size][padded]byte // the region, mirrored at the left and the right
-	sum, diff folded
-	out       responses
+	rows      *rows
+	sum, diff *folded
+	out       *responses
 }
 
 const (
@@ -32,10 +33,17 @@ const (
 	phase  = padded / Cell // columns that are a multiple of Cell apart
 )
 
+// rows are the region, mirrored at the left and the right.
+type rows [Size * padded]byte
+
+func (r *rows) at(y int) *[padded]byte { return (*[padded]byte)(r[y*padded:]) }
+
 // folded holds the rows around a row of cells, each added to its mirror image or less it.
-// The low half of word [m][i*phase+j] is of row 2m and the high half of row 2m+1, both as
-// int16, of column j*Cell+i: what 32 cells need for one tap stands side by side.
-type folded [pairs][padded]uint32
+// The low half of word i*phase+j of pair m is of row 2m and the high half of row 2m+1, both
+// as int16, of column j*Cell+i: what 32 cells need for one tap stands side by side.
+type folded [pairs * padded]uint32
+
+func (f *folded) pair(m int) *[padded]uint32 { return (*[padded]uint32)(f[m*padded:]) }
 
 // Filters as they are computed: those even in both coordinates, then those odd in both.
 const (
@@ -56,19 +64,41 @@ type taps struct {
 	offset [half][2]int32
 }
 
-// responses of one row of cells.
-type responses [parts][feature.Side]int32
+// responses of one row of cells, part by part.
+type responses [parts * feature.Side]int32
 
-// New computes the filters.
+// New computes the filters and takes its workspace from the heap.
 func New() *Extractor {
-	e := new(Extractor)
+	e := &Extractor{rows: new(rows), sum: new(folded), diff: new(folded), out: new(responses)}
+	e.prepare()
+	return e
+}
+
+// NewIn is New with a workspace of ArenaSize bytes in a, which must stay open as long as the
+// Extractor is used.
+func NewIn(a *secret.Arena) *Extractor {
+	e := &Extractor{
+		rows: (*rows)(a.Bytes(len(rows{}))),
+		sum:  (*folded)(secret.Slice[uint32](a, len(folded{}))),
+		diff: (*folded)(secret.Slice[uint32](a, len(folded{}))),
+		out:  (*responses)(secret.Slice[int32](a, len(responses{}))),
+	}
+	e.prepare()
+	return e
+}
+
+// ArenaSize is how many bytes of an arena NewIn takes.
+func ArenaSize() int {
+	return secret.ArenaSize(len(rows{}), 4*len(folded{}), 4*len(folded{}), 4*len(responses{}))
+}
+
+func (e *Extractor) prepare() {
 	unit := e.taps.fill()
 	positive := 0.0
 	for _, v := range gabor(0) {
 		positive += max(v, 0)
 	}
 	e.scale = 1 / (unit * positive * feature.Bits)
-	return e
 }
 
 // Code writes the code of a region to dst. The contrast is the mean size of the responses, as
@@ -87,8 +117,8 @@ func (e *Extractor) Code(dst *Code, region *Region) (contrast float64) {
 
 // pad copies the region and mirrors what the filters see to the left and the right of it.
 func (e *Extractor) pad(region *Region) {
-	for y := range e.rows {
-		to, from := e.rows[y][:], region[y*Size:][:Size]
+	for y := range Size {
+		to, from := e.rows.at(y)[:], region[y*Size:][:Size]
 		copy(to[left:], from)
 		binary.LittleEndian.PutUint64(to[7:], bits.ReverseBytes64(binary.LittleEndian.Uint64(from[1:])))
 		binary.LittleEndian.PutUint64(to[0:], bits.ReverseBytes64(binary.LittleEndian.Uint64(from[8:])))
@@ -107,15 +137,15 @@ func (e *Extractor) foldRows(y int) {
 			fold = foldPairGo
 		}
 		i := 2 * m
-		fold(&e.sum[m], &e.diff[m], &e.rows[mirror(y+i)], &e.rows[mirror(y-i)], &e.rows[mirror(y+i+1)], &e.rows[mirror(y-i-1)])
+		fold(e.sum.pair(m), e.diff.pair(m), e.rows.at(mirror(y+i)), e.rows.at(mirror(y-i)), e.rows.at(mirror(y+i+1)), e.rows.at(mirror(y-i-1)))
 	}
 }
 
 func (e *Extractor) respond() {
 	if e.portable {
-		respondGo(&e.out, &e.sum, &e.diff, &e.taps)
+		respondGo(e.out, e.sum, e.diff, &e.taps)
 	} else {
-		respond(&e.out, &e.sum, &e.diff, &e.taps)
+		respond(e.out, e.sum, e.diff, &e.taps)
 	}
 }
 
@@ -123,11 +153,10 @@ func (e *Extractor) respond() {
 // returns the sum of their sizes.
 func (e *Extractor) sign(data *[feature.Bytes]byte, row int) (size uint64) {
 	var words [feature.Planes]uint32
+	part := func(p int) *[feature.Side]int32 { return (*[feature.Side]int32)(e.out[p*feature.Side:]) }
+	r0, r90, r30, r60, o30, o60 := part(even0), part(even90), part(even30), part(even60), part(odd30), part(odd60)
 	for c := range feature.Side {
-		for p, r := range [feature.Planes]int32{
-			e.out[even0][c], e.out[even30][c] + e.out[odd30][c], e.out[even60][c] + e.out[odd60][c],
-			e.out[even90][c], e.out[even60][c] - e.out[odd60][c], e.out[even30][c] - e.out[odd30][c],
-		} {
+		for p, r := range [feature.Planes]int32{r0[c], r30[c] + o30[c], r60[c] + o60[c], r90[c], r60[c] - o60[c], r30[c] - o30[c]} {
 			words[p] |= uint32(r) >> 31 << c
 			size += uint64(max(r, -r))
 		}

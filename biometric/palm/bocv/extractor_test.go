@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tilld/tilld/biometric/internal/feature"
+	"github.com/tilld/tilld/internal/secret"
 )
 
 func noise(r *rand.Rand) *Region {
@@ -29,12 +30,12 @@ func TestKernels(t *testing.T) {
 		for row := range feature.Side {
 			fast.foldRows(row*Cell + origin)
 			slow.foldRows(row*Cell + origin)
-			if fast.sum != slow.sum || fast.diff != slow.diff {
+			if *fast.sum != *slow.sum || *fast.diff != *slow.diff {
 				t.Fatalf("row %d is folded differently", row)
 			}
 			fast.respond()
 			slow.respond()
-			if fast.out != slow.out {
+			if *fast.out != *slow.out {
 				t.Fatalf("row %d responds differently", row)
 			}
 		}
@@ -180,12 +181,31 @@ func TestCodeAllocatesNothingAndWipes(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	e.Wipe()
-	fresh := New()
-	if e.rows != fresh.rows || e.sum != fresh.sum || e.diff != fresh.diff || e.out != fresh.out {
+	if *e.rows != (rows{}) || *e.sum != (folded{}) || *e.diff != (folded{}) || *e.out != (responses{}) {
 		t.Error("something of the region is left")
 	}
 	if e.Code(c, g); *c == (Code{}) {
 		t.Error("no code after wiping")
+	}
+}
+
+// TestInArena computes in locked memory, and holds ArenaSize to what is taken.
+func TestInArena(t *testing.T) {
+	a, err := secret.NewArena(ArenaSize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	e, g := NewIn(a), noise(rand.New(rand.NewPCG(1, 1)))
+	var here, there Code
+	e.Code(&here, g)
+	New().Code(&there, g)
+	if here != there {
+		t.Error("another code than on the heap")
+	}
+	a.Wipe()
+	if *e.rows != (rows{}) || *e.sum != (folded{}) || *e.diff != (folded{}) || *e.out != (responses{}) {
+		t.Error("part of the workspace is not in the arena")
 	}
 }
 

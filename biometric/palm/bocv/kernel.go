@@ -23,20 +23,20 @@ func respondGo(out *responses, sum, diff *folded, t *taps) {
 			right, left := int(t.offset[dx][0])/4+c, int(t.offset[dx][1])/4+c
 			for m := range pairs {
 				k := &t.pair[dx][m]
-				r, l := sum[m][right], sum[m][left]
+				r, l := sum.pair(m)[right], sum.pair(m)[left]
 				low, high := int32(int16(r))+int32(int16(l)), int32(r)>>16+int32(l)>>16
 				acc[even0] += low*int32(int16(k[even0])) + high*(int32(k[even0])>>16)
 				acc[even90] += low*int32(int16(k[even90])) + high*(int32(k[even90])>>16)
 				acc[even30] += low*int32(int16(k[even30])) + high*(int32(k[even30])>>16)
 				acc[even60] += low*int32(int16(k[even60])) + high*(int32(k[even60])>>16)
-				r, l = diff[m][right], diff[m][left]
+				r, l = diff.pair(m)[right], diff.pair(m)[left]
 				low, high = int32(int16(r))-int32(int16(l)), int32(r)>>16-int32(l)>>16
 				acc[odd30] += low*int32(int16(k[odd30])) + high*(int32(k[odd30])>>16)
 				acc[odd60] += low*int32(int16(k[odd60])) + high*(int32(k[odd60])>>16)
 			}
 		}
 		for p, v := range acc {
-			out[p][c] = v
+			out[p*feature.Side+c] = v
 		}
 	}
 }
