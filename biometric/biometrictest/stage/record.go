@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -42,4 +43,45 @@ func Record(f *Film, p *Presentation, from time.Duration, order ...capture.Light
 		shots = append(shots, s)
 	}
 	return shots
+}
+
+// Take is one presentation as a till would have taken it.
+type Take struct {
+	*Presentation
+	Order capture.Order
+	Shots []capture.Shot
+	// Truth is where the hand is in the middle of the capture; Shown is false where none is.
+	Truth Truth
+	Shown bool
+}
+
+// Try is a whole presentation of a live hand (BonaFide) or an instrument, recorded under a
+// lamp order. All of it follows from the seed.
+func Try(f *Film, seed uint64, name string) Take {
+	var t Take
+	if name == BonaFide {
+		t.Presentation = Live(Careful(seed))
+	} else {
+		t.Presentation = Attack(name, seed)
+	}
+	rng := rand.New(rand.NewPCG(seed, 0x0dde))
+	t.Order = drawOrder(rng)
+	from := t.Settled() + time.Duration(100+rng.IntN(500))*time.Millisecond
+	t.Shots = Record(f, t.Presentation, from, t.Order[:]...)
+	middle := from + time.Duration(len(t.Shots))*f.Interval/2
+	t.Truth, t.Shown = t.Presentation.Truth(f.Sensor, middle)
+	return t
+}
+
+// drawOrder is an order that a seed decides; a till's own is nobody's to know.
+func drawOrder(rng *rand.Rand) capture.Order {
+	for {
+		var o capture.Order
+		for i := range o {
+			o[i] = capture.Light(rng.IntN(3))
+		}
+		if o.Valid() {
+			return o
+		}
+	}
 }

@@ -63,3 +63,77 @@ func (n noise) lattice(i, j int32) float64 {
 	h ^= h >> 15
 	return float64(h)/math.MaxUint32*2 - 1
 }
+
+// at is the texel at a place; nil outside.
+func (s *sheet) at(p mm) *texel {
+	x, y := int((p.u-s.u0)*s.spot+0.5), int((s.v1-p.v)*s.spot+0.5)
+	if x < 0 || y < 0 || x >= s.w || y >= s.h {
+		return nil
+	}
+	return &s.data[y*s.w+x]
+}
+
+// brightest is the reflectance that next to nothing exceeds.
+func (s *sheet) brightest(nir bool) float64 {
+	var counts [256]int
+	all := 0
+	for i := range s.data {
+		if t := &s.data[i]; t.cover == 255 {
+			v := t.white
+			if nir {
+				v = t.nir
+			}
+			counts[v>>8]++
+			all++
+		}
+	}
+	left := all / 50
+	for v := len(counts) - 1; v > 0; v-- {
+		if left -= counts[v]; left < 0 {
+			return float64(v<<8 | 255)
+		}
+	}
+	return 255
+}
+
+// soften blurs both reflectances by about a width in mm: a printer's dots and the paper's fibres.
+func (s *sheet) soften(width float64) {
+	r := int(width*s.spot + 0.5)
+	if r == 0 {
+		return
+	}
+	for _, of := range []func(*texel) *uint16{func(t *texel) *uint16 { return &t.nir }, func(t *texel) *uint16 { return &t.white }} {
+		for y := range s.h {
+			soften(s.data[y*s.w:][:s.w], 1, s.w, r, of)
+		}
+		for x := range s.w {
+			soften(s.data[x:], s.w, s.h, r, of)
+		}
+	}
+}
+
+// soften is the mean over r texels each way of what is there, along one line.
+func soften(line []texel, step, n, r int, of func(*texel) *uint16) {
+	window := make([]uint16, r+1) // what was there before it was overwritten
+	for i := range n {
+		t := &line[i*step]
+		window[i%len(window)] = *of(t)
+		if t.cover == 0 {
+			continue
+		}
+		sum, count := 0, 0
+		for k := max(i-r, 0); k <= min(i+r, n-1); k++ {
+			o := &line[k*step]
+			if o.cover == 0 {
+				continue
+			}
+			v := *of(o)
+			if k < i {
+				v = window[k%len(window)]
+			}
+			sum += int(v)
+			count++
+		}
+		*of(t) = uint16(sum / count)
+	}
+}
