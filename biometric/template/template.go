@@ -136,4 +136,5 @@ func (p *Protector) Wipe() {
 	_ = p.arena.Close() // memory that cannot be given back is wiped all the same
 }
 
-func (p *Protector) String() string { return secret.Redacted }
+func (p Protector) String() string             { return secret.Redacted }
+func (p Protector) Format(s fmt.State, _ rune) { fmt.Fprint(s, secret.Redacted) }

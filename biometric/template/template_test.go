@@ -244,7 +244,7 @@ func TestNothingStays(t *testing.T) {
 			t.Fatal("the code stays in the working memory")
 		}
 	}
-	if s := fmt.Sprintf("%v %+v %#v %x", probe, *probe, probe, *probe) + p.String(); len(s) > 100 {
+	if s := fmt.Sprintf("%v %+v %#v %x %v %#v", probe, *probe, probe, *probe, p, *p); len(s) > 100 {
 		t.Errorf("shown: %s", s)
 	}
 	sample := probe.Sample(0)

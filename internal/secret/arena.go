@@ -92,6 +92,9 @@ func (a *Arena) Close() error {
 // usual cause is RLIMIT_MEMLOCK: LimitMEMLOCK= of a systemd unit, "ulimit -l" of a shell.
 func (a *Arena) Locked() error { return a.locked }
 
-func (a *Arena) String() string { return fmt.Sprintf("arena of %d bytes, %d used", len(a.mem), a.used) }
+func (a Arena) String() string { return fmt.Sprintf("arena of %d bytes, %d used", len(a.mem), a.used) }
+
+// Format shows no byte of the memory, whatever the verb.
+func (a Arena) Format(f fmt.State, _ rune) { fmt.Fprint(f, a.String()) }
 
 func alignUp(n int) int { return (n + arenaAlign - 1) &^ (arenaAlign - 1) }

@@ -2,6 +2,8 @@ package secret
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"unsafe"
 )
@@ -38,6 +40,18 @@ func TestArenaParts(t *testing.T) {
 	}
 	if !bytes.Equal(many, make([]byte, 100)) {
 		t.Fatal("not zeroed")
+	}
+}
+
+func TestArenaShowsNothing(t *testing.T) {
+	a := newArena(t, 64)
+	copy(a.Bytes(64), bytes.Repeat([]byte("canary"), 8))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		for _, shown := range []string{fmt.Sprintf(verb, a), fmt.Sprintf(verb, *a)} {
+			if !strings.HasPrefix(shown, "arena of ") || len(shown) > 60 {
+				t.Errorf("%s shows %.80s", verb, shown)
+			}
+		}
 	}
 }
 
