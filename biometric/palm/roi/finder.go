@@ -1,10 +1,11 @@
 package roi
 
-// Finder finds hands in pictures of one size. Its memory is made once; Find and the calls
-// after it do not allocate. Not safe for concurrent use.
-type Finder struct {
-	w, h int
-}
+import (
+	"fmt"
+	"math"
+
+	"github.com/tilld/tilld/internal/secret"
+)
 
 // Limits of a picture's side.
 const (
@@ -12,32 +13,126 @@ const (
 	MaxSide = 4096
 )
 
+// smallSide is the longer side of the small picture that a hand is looked for in.
+const smallSide = 320
+
+// Finder finds hands in pictures of one size. Its memory is made once; Find and the calls
+// after it do not allocate. Not safe for concurrent use.
+type Finder struct {
+	w, h   int // of the pictures
+	step   int // one pixel of the small picture is step x step of these
+	sw, sh int
+
+	small []byte // lit minus dark, sw*sh
+	mask  []byte // as Mask.Pix
+	patch []byte // around the region, 16 bits a pixel
+	cut   []byte // a region, 16 bits a pixel
+	sum   []byte // of regions, 32 bits a pixel
+	added int
+
+	hist  [256]int32
+	runs  []run
+	areas []int32
+	parts []part
+	edge  []dot
+	found []valley
+}
+
 // New makes a finder for pictures of w by h pixels. Everything that holds a part of a picture
 // comes from mem, which returns n bytes of zeros: an arena that is locked into memory; nil
 // takes the heap. It fails for sides outside of MinSide..MaxSide, and when mem returns less.
 func New(w, h int, mem func(n int) []byte) (*Finder, error) {
-	return &Finder{w: w, h: h}, nil
+	if w < MinSide || h < MinSide || w > MaxSide || h > MaxSide {
+		return nil, fmt.Errorf("make a palm finder for %dx%d pixels: a side is outside of %d to %d", w, h, MinSide, MaxSide)
+	}
+	if mem == nil {
+		mem = func(n int) []byte { return make([]byte, n) }
+	}
+	step := (max(w, h) + smallSide - 1) / smallSide
+	f := &Finder{w: w, h: h, step: step, sw: w / step, sh: h / step}
+	for _, part := range []struct {
+		b *[]byte
+		n int
+	}{
+		{&f.small, f.sw * f.sh}, {&f.mask, f.sw * f.sh}, {&f.patch, 2 * patchSide * patchSide},
+		{&f.cut, 2 * Size * Size}, {&f.sum, 4 * Size * Size},
+	} {
+		*part.b = mem(part.n)
+		if len(*part.b) < part.n {
+			return nil, fmt.Errorf("make a palm finder for %dx%d pixels: %d bytes of memory where %d are needed", w, h, len(*part.b), part.n)
+		}
+		*part.b = (*part.b)[:part.n:part.n]
+	}
+	f.runs = make([]run, 0, maxRuns)
+	f.areas = make([]int32, maxRuns)
+	f.parts = make([]part, 0, maxParts)
+	f.edge = make([]dot, 0, maxContour)
+	f.found = make([]valley, 0, maxValleys)
+	return f, nil
 }
 
 // Find looks for one hand in lit minus dark, or in lit alone where dark is nil. The error is
 // nil, or one of the Err values of this package.
-func (f *Finder) Find(lit, dark []byte) (Hand, error) { return Hand{}, ErrNone }
+func (f *Finder) Find(lit, dark []byte) (Hand, error) {
+	if len(lit) != f.w*f.h || dark != nil && len(dark) != f.w*f.h {
+		return Hand{}, ErrSize
+	}
+	shrink(f.small, lit, dark, f.w, f.h, f.step)
+	histogram(&f.hist, f.small)
+	s := otsu(&f.hist)
+	if s.high-s.low < minContrast {
+		return f.nothing(dark)
+	}
+	level := int(s.low + 0.45*(s.high-s.low))
+	if !f.label(f.small, f.sw, f.sh, byte(level), false) || len(f.parts) == 0 {
+		return f.nothing(dark)
+	}
+	return f.look(lit, dark, 0)
+}
 
-// Region cuts the region of h out of one picture.
-func (f *Finder) Region(dst *Region, luma []byte, h Hand) error { return nil }
+// look takes the component for a hand.
+func (f *Finder) look(lit, dark []byte, k int) (Hand, error) {
+	p := &f.parts[k]
+	first := f.runs[p.first]
+	f.paint(f.mask, f.sw, p.first)
+	if !f.trace(f.mask, f.sw, f.sh, int(first.x0), int(first.y)) {
+		return f.shapeless(p)
+	}
+	size := math.Sqrt(float64(p.area))
+	best := triple{cost: math.Inf(1)}
+	var ahead way
+	for i := range 12 {
+		d := toward(float64(i) * math.Pi / 6)
+		if t := f.triples(d, f.valleys(d, 0.05*size), size); t.cost < best.cost {
+			best, ahead = t, d
+		}
+	}
+	if best.cost > maxCost {
+		return f.shapeless(p)
+	}
+	h := f.measure(lit, dark, p, &best, ahead)
+	return h, nil
+}
 
-// Difference cuts the region of h out of lit minus dark, stretched so that its mean is near
-// the middle of the range. The stretch is even over the region: no line is changed by it.
-func (f *Finder) Difference(dst *Region, lit, dark []byte, h Hand) error { return nil }
+// measure makes a Hand of three valleys.
+func (f *Finder) measure(lit, dark []byte, p *part, t *triple, ahead way) Hand {
+	h := Hand{Area: float64(p.area) / float64(f.sw*f.sh)}
+	h.Box = Box{p.box.X0 * f.step, p.box.Y0 * f.step, p.box.X1 * f.step, p.box.Y1 * f.step}
+	a, c := t.v[0].p, t.v[2].p
+	length := math.Hypot(c.X-a.X, c.Y-a.Y)
+	for i := range t.v {
+		g := f.gap(t.v[i], ahead, 0.3*length)
+		h.Valleys[i] = f.refine(lit, dark, f.full(t.v[i].p), g.axis, length*float64(f.step))
+	}
+	h.Corners = Square(h.Valleys[0], h.Valleys[2])
+	return h
+}
 
-// Add cuts the region of h out of lit minus dark, or of lit where dark is nil, and adds it to
-// the sum that Mean takes. Each pair comes with the hand as it was found in that pair: a hand
-// that moves between the pairs stays sharp.
-func (f *Finder) Add(lit, dark []byte, h Hand) error { return nil }
-
-// Mean writes the mean of all regions that were added since the last Mean, stretched as
-// Difference does, and forgets them. It returns how many they were.
-func (f *Finder) Mean(dst *Region) int { return 0 }
+// full is a point of the small picture in the whole one.
+func (f *Finder) full(p Point) Point {
+	s := float64(f.step)
+	return Point{(p.X+0.5)*s - 0.5, (p.Y+0.5)*s - 0.5}
+}
 
 // Mask is which parts of the picture were the hand when Find last looked, in blocks of
 // Step x Step pixels: 0 background, 1 hand, 2 something else that is bright. Pix belongs to
@@ -48,7 +143,18 @@ type Mask struct {
 }
 
 // Mask is where the hand was found last.
-func (f *Finder) Mask() Mask { return Mask{} }
+func (f *Finder) Mask() Mask { return Mask{f.sw, f.sh, f.step, f.mask} }
 
 // Wipe overwrites all that is left of pictures. The finder can be used again.
-func (f *Finder) Wipe() {}
+func (f *Finder) Wipe() {
+	for _, b := range [][]byte{f.small, f.mask, f.patch, f.cut, f.sum} {
+		secret.Zero(b)
+	}
+	f.added = 0
+	f.hist = [256]int32{}
+	clear(f.runs[:cap(f.runs)])
+	clear(f.areas)
+	clear(f.parts[:cap(f.parts)])
+	clear(f.edge[:cap(f.edge)])
+	clear(f.found[:cap(f.found)])
+}
