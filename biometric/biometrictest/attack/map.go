@@ -173,3 +173,6 @@ func (m *Map) apply(dst []uint64, p *Plate, shift int) {
 		dst[w] = word
 	}
 }
+
+// Radius is the furthest shift, in cells.
+func (m *Map) Radius() int { return m.radius }
