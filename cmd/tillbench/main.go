@@ -61,6 +61,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return hw.Run(ctx, args[1:], os.Stdin, stdout, stderr)
 		case "powercuts":
 			return powerCuts(ctx, args[1:], stdout, stderr)
+		case "palm":
+			return runPalm(ctx, args[1:], stdout, stderr)
 		}
 	}
 	var o Options

@@ -59,7 +59,7 @@ func (r Rate) String() string {
 		return fmt.Sprintf("n.a. (n = %d)", r.N)
 	}
 	shown, below := r.Shown()
-	return fmt.Sprintf("%s (%d of %d, 95 %%: %s)", percent(shown, below), r.Hits, r.N, r.Bounds().text(Floor(r.N)))
+	return fmt.Sprintf("%s (%d of %d, 95 %%: %s)", percent(shown, below), r.Hits, r.N, r.Bounds().Text(Floor(r.N)))
 }
 
 // Short is the rate alone: "1.25 %", "< 0.30 %" or "n.a.".
@@ -100,9 +100,9 @@ func (b Bounds) above(floor float64) Bounds { return Bounds{max(b.Low, floor), m
 // MarshalJSON writes [low, high].
 func (b Bounds) MarshalJSON() ([]byte, error) { return json.Marshal([2]float64{b.Low, b.High}) }
 
-// text is "0.41 to 2.89 %", or "up to 2.89 %" where the lower one is below floor, or
+// Text is "0.41 to 2.89 %", or "up to 2.89 %" where the lower one is below floor, or
 // "< 0.30 %" where both are.
-func (b Bounds) text(floor float64) string {
+func (b Bounds) Text(floor float64) string {
 	switch {
 	case b.High < floor:
 		return percent(floor, true)

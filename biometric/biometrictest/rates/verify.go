@@ -58,7 +58,7 @@ func (e EER) String() string {
 	if !e.Known() {
 		return fmt.Sprintf("n.a. (n = %d)", e.N)
 	}
-	return fmt.Sprintf("%s (n = %d, bootstrap over identities 95 %%: %s)", e.Short(), e.N, e.Clusters.text(Floor(e.N)))
+	return fmt.Sprintf("%s (n = %d, bootstrap over identities 95 %%: %s)", e.Short(), e.N, e.Clusters.Text(Floor(e.N)))
 }
 
 // MarshalJSON writes the rate as shown with its n and bounds.
@@ -106,7 +106,7 @@ func (p Point) String() string {
 	}
 	floor := Floor(p.FRR.N)
 	return fmt.Sprintf("%s (%d of %d, 95 %%: %s, bootstrap over identities %s)", p.FRR.Short(), p.FRR.Hits, p.FRR.N,
-		p.FRR.Bounds().text(floor), p.Clusters.text(floor))
+		p.FRR.Bounds().Text(floor), p.Clusters.Text(floor))
 }
 
 // MarshalJSON writes the rate as shown, or the n that it would need.

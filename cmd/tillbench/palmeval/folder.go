@@ -74,7 +74,7 @@ func OpenFolder(dir string) (*Folder, error) {
 			if err := f.subject(e.Name(), path); err != nil {
 				return nil, err
 			}
-		case picture(e.Name()):
+		case pictureName(e.Name()):
 			f.skip(path, errors.New("it is in no subject's folder"))
 		default:
 			f.Others++
@@ -118,7 +118,7 @@ func (f *Folder) subject(name, path string) error {
 			folders = append(folders, strconv.Quote(e.Name()))
 			continue
 		}
-		if !picture(e.Name()) {
+		if !pictureName(e.Name()) {
 			f.Others++
 			continue
 		}
@@ -160,7 +160,7 @@ func (f *Folder) first() string {
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
 
-func picture(name string) bool {
+func pictureName(name string) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".png", ".bmp", ".pgm":
 		return true
@@ -185,8 +185,10 @@ func parseName(name string) (File, error) {
 	return f, nil
 }
 
-// natural compares names so that 2 is before 10.
-func natural(a, b string) int {
+// natural compares names so that 2 is before 10, and no two names are the same.
+func natural(a, b string) int { return cmp.Or(byNumbers(a, b), cmp.Compare(a, b)) }
+
+func byNumbers(a, b string) int {
 	for a != "" && b != "" {
 		x, restA := leading(a)
 		y, restB := leading(b)

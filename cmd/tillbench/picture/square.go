@@ -63,3 +63,39 @@ func cover(old, side int) []shares {
 	}
 	return out
 }
+
+// Shrink is the picture with the mean of factor x factor pixels for each; what is left over
+// at the right and below is cut off. A factor below 2 is the picture itself.
+func (g *Grey) Shrink(factor int) *Grey {
+	if factor < 2 || g.Width < factor || g.Height < factor {
+		return g
+	}
+	out := newGrey(g.Width/factor, g.Height/factor)
+	for y := range out.Height {
+		for x := range out.Width {
+			sum := 0
+			for dy := range factor {
+				for _, v := range g.Pix[(y*factor+dy)*g.Width+x*factor:][:factor] {
+					sum += int(v)
+				}
+			}
+			out.Pix[y*out.Width+x] = byte((sum + factor*factor/2) / (factor * factor))
+		}
+	}
+	return out
+}
+
+// Turn is the picture turned by quarters of a circle, clockwise.
+func (g *Grey) Turn(quarters int) *Grey {
+	out := g
+	for range quarters & 3 {
+		from := out
+		out = newGrey(from.Height, from.Width)
+		for y := range from.Height {
+			for x, v := range from.Pix[y*from.Width:][:from.Width] {
+				out.Pix[x*out.Width+from.Height-1-y] = v
+			}
+		}
+	}
+	return out
+}
