@@ -64,22 +64,27 @@ func (c *canvas) spot(x, y, width, weight float64) {
 	if xa > xb || ya > yb {
 		return
 	}
-	k := 1 / (2 * width * width)
-	c.ex, c.ey = c.ex[:0], c.ey[:0]
-	for i := xa; i <= xb; i++ {
-		d := float64(i) - x
-		c.ex = append(c.ex, float32(math.Exp(-d*d*k)))
-	}
-	for i := ya; i <= yb; i++ {
-		d := float64(i) - y
-		c.ey = append(c.ey, float32(weight*math.Exp(-d*d*k)))
-	}
+	c.ex = bell(c.ex[:0], float64(xa)-x, xb-xa+1, width, 1)
+	c.ey = bell(c.ey[:0], float64(ya)-y, yb-ya+1, width, weight)
 	for i, wy := range c.ey {
 		row := c.data[(ya+i)*c.w+xa:][:len(c.ex)]
 		for j, wx := range c.ex {
 			row[j] += wx * wy
 		}
 	}
+}
+
+// bell appends n values of a Gaussian curve of a width and height, from d on in steps of one.
+// Neighbours differ by a factor that itself grows evenly, which spares an exponential each.
+func bell(to []float32, d float64, n int, width, height float64) []float32 {
+	k := 1 / (2 * width * width)
+	v, factor, growth := height*math.Exp(-d*d*k), math.Exp(-(2*d+1)*k), math.Exp(-2*k)
+	for range n {
+		to = append(to, float32(v))
+		v *= factor
+		factor *= growth
+	}
+	return to
 }
 
 // Darkness adds the palm's lines in one band to dst, a grid of w by h points: grey values

@@ -76,6 +76,9 @@ func (d *drawing) row(y, x0, x1 int, ray, step [3]float32) {
 				continue
 			}
 		}
+		if i, j := int(tx)>>tileBits, int(ty)>>tileBits; s.bare(i, j) {
+			continue
+		}
 		if !s.flat {
 			for range 2 {
 				i, j := int(tx+0.5), int(ty+0.5)
@@ -96,10 +99,12 @@ func (d *drawing) row(y, x0, x1 int, ray, step [3]float32) {
 			continue
 		}
 		fx, fy := tx-float32(i), ty-float32(j)
-		wa, wb, wc, we := (1-fx)*(1-fy)*float32(a.cover), fx*(1-fy)*float32(b.cover), (1-fx)*fy*float32(c.cover), fx*fy*float32(e.cover)
-		cover := wa + wb + wc + we
-		if cover < 1 {
-			continue
+		wa, wb, wc, we := (1-fx)*(1-fy), fx*(1-fy), (1-fx)*fy, fx*fy
+		cover := float32(1)
+		if a.cover&b.cover&c.cover&e.cover != 255 {
+			wa, wb = wa*float32(a.cover)*(1.0/255), wb*float32(b.cover)*(1.0/255)
+			wc, we = wc*float32(c.cover)*(1.0/255), we*float32(e.cover)*(1.0/255)
+			cover = wa + wb + wc + we
 		}
 		z := up * inv // along the ray, whose z is 1 before the camera
 		fall := focus2 / (z * z)
@@ -109,13 +114,12 @@ func (d *drawing) row(y, x0, x1 int, ray, step [3]float32) {
 		white := wa*float32(a.white) + wb*float32(b.white) + wc*float32(c.white) + we*float32(e.white)
 		v := (nir*toN + white*toW) * (1.0 / 65535)
 		if d.glow != 0 {
-			v += d.glow / 255 * (wa*float32(a.emit) + wb*float32(b.emit) + wc*float32(c.emit) + we*float32(e.emit))
+			v += d.glow * (1.0 / 255) * (wa*float32(a.emit) + wb*float32(b.emit) + wc*float32(c.emit) + we*float32(e.emit))
 		}
 		if s.gloss != 0 {
 			v += cover * d.shine(ru, rv, nirOn*beamN[x]*fall, whiteOn*beamW[x]*fall)
 		}
-		k := float32(1.0 / 255)
-		out[x] = out[x]*(1-cover*k) + v*k
+		out[x] = out[x]*(1-cover) + v
 	}
 }
 

@@ -87,7 +87,7 @@ func (f *Film) Expose(dst []byte, p *Presentation, at time.Duration, l Lighting)
 		f.nir[y], f.white[y] = l.shares(from, from+f.exposed)
 	}
 	middle := at + (f.exposed+f.Readout)/2
-	p.room.draw(f, p.back(f.optics), middle)
+	p.back(f.optics).draw(f)
 	blurX, blurY := 0.0, 0.0
 	for i := range p.things {
 		t := &p.things[i]

@@ -52,6 +52,7 @@ func AttackOn(name string, o Options, seed uint64) *Presentation {
 	m := &maker{o: o, rng: rand.New(rand.NewPCG(seed, 0xa77a))}
 	p := m.make(name)
 	p.Name = name
+	p.done()
 	return p
 }
 

@@ -78,7 +78,15 @@ func Live(o Options) *Presentation {
 	t := handOf(o, rng)
 	t.room = p.room.ambient
 	p.things = append(p.things, t)
+	p.done()
 	return p
+}
+
+// done is called when the sheets are as they shall be.
+func (p *Presentation) done() {
+	for i := range p.things {
+		p.things[i].sheet.tile()
+	}
 }
 
 // handOf is the hand of a person as options say, without the room.

@@ -3,7 +3,6 @@ package stage
 import (
 	"math"
 	"math/rand/v2"
-	"time"
 )
 
 // ambient is the light that is there without the lamps, on a matt white surface: grey values.
@@ -41,38 +40,65 @@ type backdrop struct{ always, nir, white []float32 }
 func (r *room) backdrop(o *optics) *backdrop {
 	n := o.Width * o.Height
 	b := &backdrop{make([]float32, n), make([]float32, n), make([]float32, n)}
-	rough := noise{r.seed, 0.2}
+	const few = 4 // pixels: what is behind is out of focus
+	w := o.Width/few + 2
+	above, below := make([]sight, w), make([]sight, w)
+	look := func(to []sight, row int) {
+		for i := range to {
+			to[i] = r.sight(float64(i*few)/float64(o.Width), float64(row*few)/float64(o.Height), o.Focus)
+		}
+	}
+	look(below, 0)
 	for y := range o.Height {
+		if y%few == 0 {
+			above, below = below, above
+			look(below, y/few+1)
+		}
+		fy := float32(y%few) / few
 		for x := range o.Width {
-			u, v := float64(x)/float64(o.Width), float64(y)/float64(o.Height)
+			k, fx := x/few, float32(x%few)/few
+			a, c := above[k].to(above[k+1], fx), below[k].to(below[k+1], fx)
+			s := a.to(c, fy)
 			i := y*o.Width + x
-			always := r.ceiling * (1 + 0.35*rough.at(u, v))
-			reflect, z := [2]float64{0.6, 0.6}, 1900.0
-			if edge := 0.86 + 0.08*math.Cos(7*(u-0.5)) + 0.02*rough.at(4*u, 4*v); r.torso > 0 && v > edge {
-				part := clamp((v-edge)*30, 0, 1)
-				z = r.torso
-				for k := range reflect {
-					reflect[k] = r.cloth[k] * part * (1 + 0.3*rough.at(3*u, 2*v))
-				}
-				always *= 1 - 0.8*part
-			} else {
-				for _, l := range r.lamps {
-					e := math.Pow(math.Abs((u-l.x)/l.rx), 4) + math.Pow(math.Abs((v-l.y)/l.ry), 4)
-					if e < 12 {
-						always += l.level * math.Exp(-e)
-					}
-				}
-			}
-			fall := square(o.Focus / z)
-			b.always[i] = float32(always)
-			b.nir[i] = o.nir[i] * float32(fall*reflect[0])
-			b.white[i] = o.white[i] * float32(fall*reflect[1])
+			b.always[i], b.nir[i], b.white[i] = s.always, o.nir[i]*s.nir, o.white[i]*s.white
 		}
 	}
 	return b
 }
 
-func (r *room) draw(f *Film, b *backdrop, _ time.Duration) {
+// sight is what is seen of the room in one direction: its own light, and what it throws back
+// of the lamps compared with a matt white surface at the camera's Focus.
+type sight struct{ always, nir, white float32 }
+
+func (s sight) to(t sight, part float32) sight {
+	return sight{s.always + part*(t.always-s.always), s.nir + part*(t.nir-s.nir), s.white + part*(t.white-s.white)}
+}
+
+// sight looks at parts u and v of the picture's width and height.
+func (r *room) sight(u, v, focus float64) sight {
+	rough := noise{r.seed, 0.2}
+	always := r.ceiling * (1 + 0.35*rough.at(u, v))
+	reflect, z := [2]float64{0.6, 0.6}, 1900.0
+	if edge := 0.86 + 0.08*math.Cos(7*(u-0.5)) + 0.02*rough.at(4*u, 4*v); r.torso > 0 && v > edge {
+		part := clamp((v-edge)*30, 0, 1)
+		z = r.torso
+		for k := range reflect {
+			reflect[k] = r.cloth[k] * part * (1 + 0.3*rough.at(3*u, 2*v))
+		}
+		always *= 1 - 0.8*part
+	} else {
+		for _, l := range r.lamps {
+			if e := math.Pow(math.Abs((u-l.x)/l.rx), 4) + math.Pow(math.Abs((v-l.y)/l.ry), 4); e < 12 {
+				always += l.level * math.Exp(-e)
+			}
+		}
+	}
+	fall := square(focus / z)
+	return sight{float32(always), float32(fall * reflect[0]), float32(fall * reflect[1])}
+}
+
+// draw puts the room into the light, where nothing else is yet.
+func (b *backdrop) draw(f *Film) {
 	for y := range f.Height {
 		n, w := f.nir[y], f.white[y]
 		at := y * f.Width

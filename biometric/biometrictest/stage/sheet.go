@@ -23,6 +23,49 @@ type sheet struct {
 	gloss  float64 // of a mirror-like surface: radiance of a lamp's image
 	polish float64 // width of that image, radians
 	spot   float64 // density, texels a millimetre
+
+	tiles  []bool // of 16x16 texels: whether anything is there or near
+	across int    // tiles in a row
+}
+
+// tileBits is the width of a tile, as a power of two; nearTiles is how far relief may move
+// what is seen, in tiles.
+const (
+	tileBits  = 4
+	nearTiles = 2
+)
+
+// tile notes where there is something. It is called when the sheet is done.
+func (s *sheet) tile() {
+	s.across = s.w>>tileBits + 1
+	down := s.h>>tileBits + 1
+	s.tiles = make([]bool, s.across*down)
+	there := make([]bool, len(s.tiles))
+	for y := range s.h {
+		row := there[y>>tileBits*s.across:]
+		for x, t := range s.data[y*s.w:][:s.w] {
+			if t.cover != 0 {
+				row[x>>tileBits] = true
+			}
+		}
+	}
+	for k, is := range there {
+		if !is {
+			continue
+		}
+		i, j := k%s.across, k/s.across
+		for b := max(j-nearTiles, 0); b <= min(j+nearTiles, down-1); b++ {
+			for a := max(i-nearTiles, 0); a <= min(i+nearTiles, s.across-1); a++ {
+				s.tiles[b*s.across+a] = true
+			}
+		}
+	}
+}
+
+// bare reports whether there is nothing in a tile. Outside of the sheet it does not say.
+func (s *sheet) bare(i, j int) bool {
+	k := j*s.across + i
+	return i >= 0 && i < s.across && k >= 0 && k < len(s.tiles) && !s.tiles[k]
 }
 
 func newSheet(u0, u1, v0, v1, dense float64) *sheet {

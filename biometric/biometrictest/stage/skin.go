@@ -40,10 +40,24 @@ const coarse = 1.2 // grid points a millimetre: density/2
 func newField(h *anatomy) *field {
 	f := &field{w: int(math.Ceil((handRight-handLeft)*coarse)) + 2, h: int(math.Ceil((handHigh-handLow)*coarse)) + 2}
 	f.distance, f.height = make([]float32, f.w*f.h), make([]float32, f.w*f.h)
-	for y := range f.h {
-		for x := range f.w {
-			d, up := h.at(mm{handLeft + float64(x)/coarse, handHigh - float64(y)/coarse})
-			f.distance[y*f.w+x], f.height[y*f.w+x] = float32(d), float32(up)
+	// First every few points: what is far from the hand there needs no closer look.
+	const few, far = 8, 8 * 1.5 / coarse
+	place := func(x, y int) mm { return mm{handLeft + float64(x)/coarse, handHigh - float64(y)/coarse} }
+	for y0 := 0; y0 < f.h; y0 += few {
+		for x0 := 0; x0 < f.w; x0 += few {
+			d, _ := h.at(place(x0+few/2, y0+few/2))
+			for y := y0; y < min(y0+few, f.h); y++ {
+				for x := x0; x < min(x0+few, f.w); x++ {
+					up := 0.0
+					if d < far {
+						e, height := h.at(place(x, y))
+						f.distance[y*f.w+x], up = float32(e), height
+					} else {
+						f.distance[y*f.w+x] = float32(d)
+					}
+					f.height[y*f.w+x] = float32(up)
+				}
+			}
 		}
 	}
 	return f
@@ -159,10 +173,16 @@ func (s *sheet) dab(grid []float32, p mm, width, depth float64) {
 	x, y := (p.u-s.u0)*s.spot, (s.v1-p.v)*s.spot
 	w := width * s.spot
 	r := int(3 * w)
+	depth *= 0.3 / width
+	k := 1 / (2 * w * w)
 	for j := max(int(y)-r, 0); j <= min(int(y)+r, s.h-1); j++ {
-		for i := max(int(x)-r, 0); i <= min(int(x)+r, s.w-1); i++ {
-			e := square(float64(i)-x) + square(float64(j)-y)
-			grid[j*s.w+i] += float32(depth * 0.3 / width * math.Exp(-e/(2*w*w)))
+		i := max(int(x)-r, 0)
+		dx, dy := float64(i)-x, float64(j)-y
+		v, factor, growth := depth*math.Exp(-(dx*dx+dy*dy)*k), math.Exp(-(2*dx+1)*k), math.Exp(-2*k)
+		for ; i <= min(int(x)+r, s.w-1); i++ {
+			grid[j*s.w+i] += float32(v)
+			v *= factor
+			factor *= growth
 		}
 	}
 }
