@@ -89,7 +89,8 @@ func seal(ch Challenge, p *Protected, v Verdict, signer crypto.Signer) (Sealed, 
 
 // Open opens a sealed template with the private half of the seal key that it names, and
 // checks that what was sealed agrees with what it says outside. It does not verify the
-// terminal's signature: do that first. The caller wipes the template.
+// terminal's signature, nor that the binding is what its nonce was given for: do both first.
+// The caller wipes the template.
 func Open(s Sealed, private hpke.PrivateKey) (*Protected, error) {
 	p, err := open(s, private)
 	if err != nil {
