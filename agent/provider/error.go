@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/tilld/tilld/agent/provider/internal/wire"
@@ -60,23 +59,22 @@ func protocolFault(op string, err error) *Error {
 
 // denials are what the provider's words come to.
 var denials = map[string]struct {
-	status  int
 	outcome Outcome
 	hint    string
 }{
-	wire.CodeRequest:      {http.StatusBadRequest, Refused, "this program and the provider do not speak the same version"},
-	wire.CodeSignature:    {http.StatusUnauthorized, Refused, "the provider knows another key of this terminal: register it"},
-	wire.CodeClock:        {http.StatusUnauthorized, Refused, "set the terminal's clock"},
-	wire.CodeTerminal:     {http.StatusForbidden, Refused, "register this terminal and its merchant number with the provider"},
-	wire.CodeNotFound:     {http.StatusNotFound, Refused, "check endpoint in [palm]"},
-	wire.CodeReplayed:     {http.StatusConflict, Refused, "somebody sends this terminal's requests again"},
-	wire.CodeSpent:        {http.StatusConflict, Refused, "the payment was taken: refund it"},
-	wire.CodeTooLarge:     {http.StatusRequestEntityTooLarge, Refused, "this program and the provider do not speak the same version"},
-	wire.CodeClaim:        {http.StatusUnprocessableEntity, Refused, "ask the person for a new code from the provider's app"},
-	wire.CodeConsent:      {http.StatusUnprocessableEntity, Refused, "show the provider's consent text anew"},
-	wire.CodeSecondFactor: {http.StatusUnprocessableEntity, SecondFactor, "ask the person for their member code"},
-	wire.CodeLockedOut:    {http.StatusTooManyRequests, LockedOut, "offer another way to pay"},
-	wire.CodeBusy:         {http.StatusServiceUnavailable, "", "try again"},
+	wire.CodeRequest:      {Refused, "this program and the provider do not speak the same version"},
+	wire.CodeSignature:    {Refused, "the provider knows another key of this terminal: register it"},
+	wire.CodeClock:        {Refused, "set the terminal's clock"},
+	wire.CodeTerminal:     {Refused, "register this terminal and its merchant number with the provider"},
+	wire.CodeNotFound:     {Refused, "check endpoint in [palm]"},
+	wire.CodeReplayed:     {Refused, "somebody sends this terminal's requests again"},
+	wire.CodeSpent:        {Refused, "the payment was taken: refund it"},
+	wire.CodeTooLarge:     {Refused, "this program and the provider do not speak the same version"},
+	wire.CodeClaim:        {Refused, "ask the person for a new code from the provider's app"},
+	wire.CodeConsent:      {Refused, "show the provider's consent text anew"},
+	wire.CodeSecondFactor: {SecondFactor, "ask the person for their member code"},
+	wire.CodeLockedOut:    {LockedOut, "offer another way to pay"},
+	wire.CodeBusy:         {"", "try again"},
 }
 
 // maxRetry is the longest that a provider may tell to wait.
@@ -88,7 +86,7 @@ func problem(op string, status int, body []byte) *Error {
 	var p wire.Problem
 	err := wire.Decode(body, &p)
 	d, known := denials[p.Code]
-	if err != nil || !known || d.status != status {
+	if err != nil || !known || wire.Statuses[p.Code] != status {
 		if status >= 500 {
 			return unreachable(op, fmt.Errorf("status %d, of the provider or of what stands before it", status))
 		}

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -71,7 +70,7 @@ func (c *challenge) forget() {
 func (p *Provider) serveChallenge(_ context.Context, t *Terminal, body []byte) (any, error) {
 	var q wire.ChallengeRequest
 	if err := wire.Decode(body, &q); err != nil {
-		return nil, refuse(http.StatusBadRequest, wire.CodeRequest, err.Error())
+		return nil, refuse(wire.CodeRequest, err.Error())
 	}
 	defer q.Claim.Wipe()
 	claim := q.Claim.Reveal()
@@ -81,9 +80,9 @@ func (p *Provider) serveChallenge(_ context.Context, t *Terminal, body []byte) (
 		Merchant: q.Merchant, Terminal: q.Terminal, Payment: q.Payment, Minor: q.Minor, Currency: q.Currency, Claim: string(claim), Nonce: nonce}
 	switch {
 	case b.Check() != nil || b.Modality != biometric.Palm || (q.Consent != nil) != (b.Purpose == biometric.Enrol):
-		return nil, refuse(http.StatusBadRequest, wire.CodeRequest, "this cannot be presented")
+		return nil, refuse(wire.CodeRequest, "this cannot be presented")
 	case q.Terminal != t.Serial || !slices.Contains(t.Merchants, q.Merchant):
-		return nil, refuse(http.StatusForbidden, wire.CodeTerminal, "not this terminal, or not a shop that it stands in")
+		return nil, refuse(wire.CodeTerminal, "not this terminal, or not a shop that it stands in")
 	}
 	now := p.o.Clock()
 	p.mu.Lock()
@@ -107,7 +106,7 @@ func (p *Provider) serveChallenge(_ context.Context, t *Terminal, body []byte) (
 	}
 	e, ok := p.keys.epoch(c.epoch)
 	if !ok {
-		return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the epoch ended")
+		return nil, refuse(wire.CodeBusy, "the epoch ended")
 	}
 	a.Epoch, a.Profile = e.number, string(e.profile)
 	a.Salt = secret.New([]byte(base64.StdEncoding.EncodeToString(salt)))
@@ -128,13 +127,13 @@ func (p *Provider) challengePay(c *challenge, t *Terminal) (salt []byte, gallery
 	c.shard, c.epoch = t.Shard, current
 	if byTail {
 		if len(tail) != 4 || strings.Trim(tail, "0123456789") != "" {
-			return nil, 0, refuse(http.StatusUnprocessableEntity, wire.CodeClaim, "not the last four digits of a phone number")
+			return nil, 0, refuse(wire.CodeClaim, "not the last four digits of a phone number")
 		}
 		c.shard = claim
 	}
 	n := len(p.people.inShard(c.shard, current))
 	if c.shard == "" || !p.o.Identification.Allows(n) {
-		return nil, 0, refuse(http.StatusUnprocessableEntity, wire.CodeSecondFactor, "nobody is told among so many: ask for a member code")
+		return nil, 0, refuse(wire.CodeSecondFactor, "nobody is told among so many: ask for a member code")
 	}
 	return p.people.shardSalt(c.shard), int64(n), nil
 }
@@ -144,12 +143,12 @@ func (p *Provider) challengeEnrol(c *challenge, q wire.ChallengeRequest, t *Term
 	consent, problem := p.accept(*q.Consent, now)
 	if problem != "" {
 		p.audit.count("consent refused")
-		return nil, refuse(http.StatusUnprocessableEntity, wire.CodeConsent, problem)
+		return nil, refuse(wire.CodeConsent, problem)
 	}
 	member, ok := p.people.claimCode(q.Claim.Reveal(), t.Serial, now)
 	if !ok {
 		p.fail(t.Serial, c.binding.Claim, now)
-		return nil, refuse(http.StatusUnprocessableEntity, wire.CodeClaim, "the code is unknown, used or too old")
+		return nil, refuse(wire.CodeClaim, "the code is unknown, used or too old")
 	}
 	c.member, c.consent, c.code = member, consent, secret.Copy(q.Claim.Reveal())
 	c.epoch = p.keys.epochs[len(p.keys.epochs)-1].number

@@ -3,7 +3,6 @@ package providertest
 import (
 	"bytes"
 	"context"
-	"net/http"
 
 	"github.com/tilld/tilld/agent/provider"
 	"github.com/tilld/tilld/agent/provider/internal/wire"
@@ -32,7 +31,7 @@ func (p *Provider) enrol(_ context.Context, t *Terminal, c *challenge, template 
 	}
 	reference, err := copyOf(template)
 	if err != nil {
-		return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the references could not be kept")
+		return nil, refuse(wire.CodeBusy, "the references could not be kept")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +71,7 @@ func copyOf(t *biometric.Protected) (*biometric.Protected, error) {
 func (p *Provider) serveRevoke(_ context.Context, t *Terminal, body []byte) (any, error) {
 	var q wire.RevokeRequest
 	if err := wire.Decode(body, &q); err != nil {
-		return nil, refuse(http.StatusBadRequest, wire.CodeRequest, err.Error())
+		return nil, refuse(wire.CodeRequest, err.Error())
 	}
 	defer q.Code.Wipe()
 	now := p.o.Clock()
@@ -84,7 +83,7 @@ func (p *Provider) serveRevoke(_ context.Context, t *Terminal, body []byte) (any
 	member, ok := p.people.claimCode(q.Code.Reveal(), t.Serial, now)
 	if !ok {
 		p.fail(t.Serial, "", now)
-		return nil, refuse(http.StatusUnprocessableEntity, wire.CodeClaim, "the code is unknown, used or too old")
+		return nil, refuse(wire.CodeClaim, "the code is unknown, used or too old")
 	}
 	p.people.spendCode(q.Code.Reveal())
 	gone := p.people.withdraw(member, now)

@@ -3,7 +3,6 @@ package providertest
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/tilld/tilld/agent/provider"
@@ -56,7 +55,7 @@ func (p *Provider) identify(ctx context.Context, t *Terminal, c *challenge, prob
 	defer cancel()
 	code, expires, err := p.o.Issue(ctx, credit)
 	if err != nil {
-		return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "no code could be made")
+		return nil, refuse(wire.CodeBusy, "no code could be made")
 	}
 	p.count("issued")
 	return &result{outcome: provider.Matched, name: name, credit: credit, code: secret.New(code), expires: expires}, nil
@@ -113,7 +112,7 @@ var ErrSpent = errors.New("the code was used")
 func (p *Provider) serveVoid(ctx context.Context, t *Terminal, body []byte) (any, error) {
 	var q wire.VoidRequest
 	if err := wire.Decode(body, &q); err != nil {
-		return nil, refuse(http.StatusBadRequest, wire.CodeRequest, err.Error())
+		return nil, refuse(wire.CodeRequest, err.Error())
 	}
 	p.mu.Lock()
 	c := p.nonces[string(q.Nonce)]
@@ -137,9 +136,9 @@ func (p *Provider) serveVoid(ctx context.Context, t *Terminal, body []byte) (any
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), issueWithin)
 	defer cancel()
 	if err := p.o.Void(ctx, c.result.credit, c.result.code.Reveal()); errors.Is(err, ErrSpent) {
-		return nil, refuse(http.StatusConflict, wire.CodeSpent, "the code was used")
+		return nil, refuse(wire.CodeSpent, "the code was used")
 	} else if err != nil {
-		return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the code could not be taken back")
+		return nil, refuse(wire.CodeBusy, "the code could not be taken back")
 	}
 	c.result.voided = true
 	c.result.code.Wipe()

@@ -2,7 +2,6 @@ package providertest
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/tilld/tilld/agent/provider/internal/wire"
@@ -58,7 +57,7 @@ func (p *Provider) locked(terminal, claim string, now time.Time) *refusal {
 	if !now.Before(until) {
 		return nil
 	}
-	r := refuse(http.StatusTooManyRequests, wire.CodeLockedOut, "too many failures")
+	r := refuse(wire.CodeLockedOut, "too many failures")
 	r.retry = until.Sub(now)
 	return r
 }

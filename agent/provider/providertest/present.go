@@ -6,7 +6,6 @@ import (
 	"crypto/hpke"
 	"crypto/sha256"
 	"encoding/json"
-	"net/http"
 	"reflect"
 	"slices"
 	"time"
@@ -25,16 +24,16 @@ type decide func(ctx context.Context, t *Terminal, c *challenge, template *biome
 func (p *Provider) present(ctx context.Context, t *Terminal, body []byte, purpose biometric.Purpose, decide decide) (*result, error) {
 	var q wire.Presented
 	if err := wire.Decode(body, &q); err != nil {
-		return nil, refuse(http.StatusBadRequest, wire.CodeRequest, err.Error())
+		return nil, refuse(wire.CodeRequest, err.Error())
 	}
 	defer secret.Zero(q.Sealed)
 	var s biometric.Sealed
 	if err := json.Unmarshal(q.Sealed, &s); err != nil {
-		return nil, refuse(http.StatusBadRequest, wire.CodeRequest, err.Error())
+		return nil, refuse(wire.CodeRequest, err.Error())
 	}
 	digest, err := s.Digest()
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, wire.CodeRequest, err.Error())
+		return nil, refuse(wire.CodeRequest, err.Error())
 	}
 	now := p.o.Clock()
 	p.mu.Lock()

@@ -34,7 +34,6 @@ func routes() []route {
 
 // refusal is an answer that is not 200.
 type refusal struct {
-	status int
 	code   string
 	detail string // shows nothing of the request
 	retry  time.Duration
@@ -42,8 +41,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.code + ": " + r.detail }
 
-func refuse(status int, code, detail string) *refusal {
-	return &refusal{status: status, code: code, detail: detail}
+func refuse(code, detail string) *refusal {
+	return &refusal{code: code, detail: detail}
 }
 
 // ServeHTTP takes one request from its signature to its answer.
@@ -61,7 +60,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked := wire.Request{Method: r.Method, Authority: r.Host, Path: r.URL.Path, Body: body}
 	var answer []byte
 	if err != nil {
-		err = refuse(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, "the body is too large or did not come")
+		err = refuse(wire.CodeTooLarge, "the body is too large or did not come")
 	} else {
 		answer, err = p.serve(r, asked)
 	}
@@ -80,7 +79,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		key.private = stranger()
 	}
 	if err := wire.SignAnswer(w.Header(), http.StatusOK, answer, asked, r.Header, key.private, key.ID, p.o.Clock()); err != nil {
-		writeProblem(w, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the answer could not be signed"))
+		writeProblem(w, refuse(wire.CodeBusy, "the answer could not be signed"))
 		return
 	}
 	write(w, http.StatusOK, answer)
@@ -96,7 +95,7 @@ func (p *Provider) serve(r *http.Request, asked wire.Request) ([]byte, error) {
 			break
 		}
 		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); to.question != nil && (err != nil || kind != "application/json") {
-			return nil, refuse(http.StatusBadRequest, wire.CodeRequest, "Content-Type is not application/json")
+			return nil, refuse(wire.CodeRequest, "Content-Type is not application/json")
 		}
 		t, err := p.authenticate(r.Header, asked)
 		if err != nil {
@@ -108,11 +107,11 @@ func (p *Provider) serve(r *http.Request, asked wire.Request) ([]byte, error) {
 		}
 		text, err := wire.Encode(answer)
 		if err != nil {
-			return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the answer could not be written")
+			return nil, refuse(wire.CodeBusy, "the answer could not be written")
 		}
 		return text, nil
 	}
-	return nil, refuse(http.StatusNotFound, wire.CodeNotFound, "no such path or method")
+	return nil, refuse(wire.CodeNotFound, "no such path or method")
 }
 
 // authenticate finds the terminal whose registered key signed the request, now and for the
@@ -120,27 +119,27 @@ func (p *Provider) serve(r *http.Request, asked wire.Request) ([]byte, error) {
 func (p *Provider) authenticate(h http.Header, asked wire.Request) (*Terminal, error) {
 	s, err := wire.ParseRequest(h, asked)
 	if err != nil {
-		return nil, refuse(http.StatusUnauthorized, wire.CodeSignature, err.Error())
+		return nil, refuse(wire.CodeSignature, err.Error())
 	}
 	now := p.o.Clock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.upkeep(now); err != nil {
-		return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "keys could not be made")
+		return nil, refuse(wire.CodeBusy, "keys could not be made")
 	}
 	t := p.terminals[s.Terminal]
 	if t == nil {
-		return nil, refuse(http.StatusForbidden, wire.CodeTerminal, "this terminal is not registered")
+		return nil, refuse(wire.CodeTerminal, "this terminal is not registered")
 	}
 	if !s.Verify(t.Key) {
-		return nil, refuse(http.StatusUnauthorized, wire.CodeSignature, "the signature is not one of the registered key")
+		return nil, refuse(wire.CodeSignature, "the signature is not one of the registered key")
 	}
 	if d := now.Sub(s.Created); d > wire.Skew || d < -wire.Skew {
-		return nil, refuse(http.StatusUnauthorized, wire.CodeClock, "signed at another time; it is "+now.UTC().Format(time.RFC3339)+" here")
+		return nil, refuse(wire.CodeClock, "signed at another time; it is "+now.UTC().Format(time.RFC3339)+" here")
 	}
 	id := s.Terminal + " " + s.Nonce
 	if _, again := p.seen[id]; again {
-		return nil, refuse(http.StatusConflict, wire.CodeReplayed, "this request came before")
+		return nil, refuse(wire.CodeReplayed, "this request came before")
 	}
 	p.seen[id] = s.Created.Add(2 * wire.Skew)
 	return t, nil
@@ -154,7 +153,7 @@ func (p *Provider) serveStatus(w http.ResponseWriter) {
 	p.mu.Unlock()
 	text, encodeErr := wire.Encode(s)
 	if errors.Join(err, encodeErr) != nil {
-		writeProblem(w, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "keys could not be made"))
+		writeProblem(w, refuse(wire.CodeBusy, "keys could not be made"))
 		return
 	}
 	write(w, http.StatusOK, text)
@@ -165,12 +164,12 @@ func (p *Provider) serveKeys(_ context.Context, t *Terminal, _ []byte) (any, err
 	defer p.mu.Unlock()
 	keys, err := p.listed(p.o.Clock())
 	if err != nil {
-		return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the list could not be signed")
+		return nil, refuse(wire.CodeBusy, "the list could not be signed")
 	}
 	for _, e := range p.keys.epochs {
 		s, err := wire.SealTransform(t.Seal, p.o.Name, t.Serial, e.number, e.k.Reveal())
 		if err != nil {
-			return nil, refuse(http.StatusServiceUnavailable, wire.CodeBusy, "a transform key could not be sealed")
+			return nil, refuse(wire.CodeBusy, "a transform key could not be sealed")
 		}
 		keys.Transforms = append(keys.Transforms, s)
 	}
@@ -178,13 +177,13 @@ func (p *Provider) serveKeys(_ context.Context, t *Terminal, _ []byte) (any, err
 }
 
 func writeProblem(w http.ResponseWriter, err error) {
-	r := &refusal{status: http.StatusServiceUnavailable, code: wire.CodeBusy, detail: "something failed here"}
+	r := &refusal{code: wire.CodeBusy, detail: "something failed here"}
 	errors.As(err, &r)
 	text, err := wire.Encode(wire.Problem{Code: r.code, Detail: r.detail, RetryMS: r.retry.Milliseconds()})
 	if err != nil {
 		text = nil
 	}
-	write(w, r.status, text)
+	write(w, wire.Statuses[r.code], text)
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/tilld/tilld/internal/secret"
@@ -193,19 +194,36 @@ type Problem struct {
 	RetryMS int64  `json:"retry_ms,omitempty"`
 }
 
-// Codes of a Problem, with the status that carries them.
+// Codes of a Problem.
 const (
-	CodeRequest      = "bad-request"   // 400: not what the protocol says
-	CodeSignature    = "signature"     // 401: the request's signature is missing or wrong
-	CodeClock        = "clock"         // 401: signed too long ago, or in the future
-	CodeTerminal     = "terminal"      // 403: not registered, blocked, or not of this merchant
-	CodeNotFound     = "not-found"     // 404: no such path or method
-	CodeReplayed     = "replayed"      // 409: this signed request came before
-	CodeSpent        = "spent"         // 409: the credential was used and cannot be given back
-	CodeTooLarge     = "too-large"     // 413
-	CodeClaim        = "claim"         // 422: the code is unknown, used or too old
-	CodeConsent      = "consent"       // 422: missing, not complete, or to another text
-	CodeSecondFactor = "second-factor" // 422: one of so many is not told; ask for a member code
-	CodeLockedOut    = "locked-out"    // 429: too many failures
-	CodeBusy         = "busy"          // 503: try again
+	CodeRequest      = "bad-request"   // not what the protocol says
+	CodeSignature    = "signature"     // the request's signature is missing or wrong
+	CodeClock        = "clock"         // signed too long ago, or in the future
+	CodeTerminal     = "terminal"      // not registered, blocked, or not of this merchant
+	CodeNotFound     = "not-found"     // no such path or method
+	CodeReplayed     = "replayed"      // this signed request came before
+	CodeSpent        = "spent"         // the credential was used and cannot be given back
+	CodeTooLarge     = "too-large"     //
+	CodeClaim        = "claim"         // the code is unknown, used or too old
+	CodeConsent      = "consent"       // missing, not complete, or to another text
+	CodeSecondFactor = "second-factor" // one of so many is not told; ask for a member code
+	CodeLockedOut    = "locked-out"    // too many failures
+	CodeBusy         = "busy"          // try again
 )
+
+// Statuses is the HTTP status that carries each code.
+var Statuses = map[string]int{
+	CodeRequest:      http.StatusBadRequest,
+	CodeSignature:    http.StatusUnauthorized,
+	CodeClock:        http.StatusUnauthorized,
+	CodeTerminal:     http.StatusForbidden,
+	CodeNotFound:     http.StatusNotFound,
+	CodeReplayed:     http.StatusConflict,
+	CodeSpent:        http.StatusConflict,
+	CodeTooLarge:     http.StatusRequestEntityTooLarge,
+	CodeClaim:        http.StatusUnprocessableEntity,
+	CodeConsent:      http.StatusUnprocessableEntity,
+	CodeSecondFactor: http.StatusUnprocessableEntity,
+	CodeLockedOut:    http.StatusTooManyRequests,
+	CodeBusy:         http.StatusServiceUnavailable,
+}
