@@ -54,6 +54,9 @@ func decode(data []byte, v reflect.Value, at string) error {
 		return nil
 	case typeSecret:
 		text, err := plain(data, at)
+		if err == nil && !Printable(text) {
+			err = fmt.Errorf("%s: not printable ASCII without spaces", at)
+		}
 		if err == nil {
 			v.Set(reflect.ValueOf(secret.Copy(text)))
 		}
