@@ -57,6 +57,7 @@ type desk struct {
 	options  provider.Options
 	client   *provider.Client
 	key      *ecdsa.PrivateKey
+	raws     int
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
