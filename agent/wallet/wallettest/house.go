@@ -54,6 +54,7 @@ type house struct {
 	order  []string
 	codes  map[string]string    // code -> order that used it
 	issued map[string]time.Time // codes that NewCode gave out
+	bound  map[string]price     // codes that NewCodeFor gave out
 	seen   map[string]time.Time // when a payment for an order first came
 	faults []planted
 	last   int
@@ -70,7 +71,7 @@ func newHouse(w *World, name string, keys pairOf) (*house, error) {
 		return nil, fmt.Errorf("make %s: nobody speaks for it", name)
 	}
 	h := &house{w: w, name: name, part: p, orders: map[string]*Entry{}, codes: map[string]string{},
-		issued: map[string]time.Time{}, seen: map[string]time.Time{}}
+		issued: map[string]time.Time{}, bound: map[string]price{}, seen: map[string]time.Time{}}
 	var err error
 	if h.dialect, err = p.speak(w, keys); err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, err)

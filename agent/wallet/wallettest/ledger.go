@@ -121,6 +121,9 @@ func (h *house) pay(o order, f Fault) (Entry, verdict) {
 	if at, ok := h.issued[o.code]; f.Kind == CodeExpired || ok && now.Sub(at) > h.w.scaled(time.Minute) {
 		return blank, vBadCode
 	}
+	if want, ok := h.bound[o.code]; ok && want != (price{o.total, o.currency}) {
+		return blank, vBadCode
+	}
 	h.codes[o.code] = o.id
 	h.last++
 	e := &blank
