@@ -51,6 +51,7 @@ type settings struct {
 	Socket         string
 	ScannerPort    string
 	Contracts      []contract
+	Palm           *palmSettings
 }
 
 // toml quotes a string as TOML's basic strings are; the texts here are paths and names.
@@ -109,7 +110,17 @@ baud = 115200
 protocol = "line"
 aim = true
 terminator = "crlf"
-{{range .Contracts}}
+{{with .Palm}}
+[palm]
+camera = {{q .Camera}}
+provider = {{q .Provider}}
+title = {{q .Title}}
+endpoint = {{q .Endpoint}}
+ca_file = {{q .CAFile}}
+root_keys = [{{q .RootKey}}]
+merchant = {{q .Merchant}}
+key_file = {{q .KeyFile}}
+{{end}}{{range .Contracts}}
 [[contract]]
 slot = {{.Slot}}
 name = {{q .Name}}

@@ -32,6 +32,8 @@ type Options struct {
 	POS, Display string
 	// Also names wallets beside the three that every rig has: see wallettest.Further.
 	Also []string
+	// Palm adds a palm reader, and the provider behind it.
+	Palm bool
 	// Boxes puts a box into the link to each wallet that can drop everything without a word.
 	Boxes bool
 	// CodeWait is how long a customer may take to show a code. Zero means 90 s.
@@ -58,6 +60,7 @@ const marker = "made by tillsim\n"
 type Rig struct {
 	World *wallettest.World
 	Watch *Watcher
+	Palm  *Palm // nil without Options.Palm
 
 	o        Options
 	settings settings
@@ -123,6 +126,11 @@ func (r *Rig) build(ctx context.Context) (err error) {
 	}
 	if err := os.Mkdir(r.settings.State, 0o700); err != nil {
 		return err
+	}
+	if r.o.Palm {
+		if err := r.buildPalm(); err != nil {
+			return err
+		}
 	}
 	if err := r.firstStart(ctx); err != nil {
 		return err
@@ -243,6 +251,9 @@ func (r *Rig) firstStart(ctx context.Context) error {
 		}
 		r.settings.POSListen, r.settings.DisplayListen = free[0], free[1]
 		if err := r.settings.write(r.Config()); err != nil {
+			return err
+		}
+		if err := r.register(ctx); err != nil {
 			return err
 		}
 		c, err := r.startChild(ctx)
@@ -413,6 +424,9 @@ func (r *Rig) Close() error {
 	r.wg.Wait()
 	for _, box := range r.boxes {
 		errs = append(errs, box.Close())
+	}
+	if r.Palm != nil {
+		errs = append(errs, r.Palm.close())
 	}
 	if r.pty != nil {
 		errs = append(errs, r.pty.Close())
