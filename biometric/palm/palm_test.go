@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tilld/tilld/biometric"
@@ -17,11 +18,28 @@ import (
 	"github.com/tilld/tilld/internal/secret"
 )
 
-// till is a pipeline before a simulated camera whose time passes as fast as it is drawn.
+// bubble is a clock of the fake time that package synctest has: a presentation takes as long
+// as drawing its frames does.
+type bubble struct{ start time.Time }
+
+func (b bubble) Now() sense.Time { return sense.Time(1 + time.Since(b.start)) }
+
+func (b bubble) Until(ctx context.Context, t sense.Time) error {
+	timer := time.NewTimer(t.Sub(b.Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// till is a pipeline before a simulated camera.
 type till struct {
 	t         *testing.T
 	set       *stage.Set
-	clock     *stage.Virtual
+	clock     bubble
 	pipeline  *palm.Pipeline
 	key       *ecdsa.PrivateKey
 	seal      biometric.SealKey
@@ -42,7 +60,7 @@ func (c counted) Close() error { *c.closed++; return c.Camera.Close() }
 
 func newTill(t *testing.T) *till {
 	t.Helper()
-	x := &till{t: t, clock: &stage.Virtual{}}
+	x := &till{t: t, clock: bubble{time.Now()}}
 	x.set = stage.NewSet(x.clock)
 	var err error
 	if x.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
@@ -111,7 +129,9 @@ func (x *till) moved(g biometric.Guidance) {
 	}
 }
 
-func TestEnrolAndPay(t *testing.T) {
+func TestEnrolAndPay(t *testing.T) { synctest.Test(t, testEnrolAndPay) }
+
+func testEnrolAndPay(t *testing.T) {
 	x := newTill(t)
 	try := uint64(0)
 	hand := func(person uint64) func() *stage.Presentation {
@@ -153,7 +173,9 @@ func TestEnrolAndPay(t *testing.T) {
 	}
 }
 
-func TestNobody(t *testing.T) {
+func TestNobody(t *testing.T) { synctest.Test(t, testNobody) }
+
+func testNobody(t *testing.T) {
 	x := newTill(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -163,7 +185,9 @@ func TestNobody(t *testing.T) {
 	}
 }
 
-func TestBusy(t *testing.T) {
+func TestBusy(t *testing.T) { synctest.Test(t, testBusy) }
+
+func testBusy(t *testing.T) {
 	x := newTill(t)
 	var second error
 	ctx, cancel := context.WithCancel(t.Context())
