@@ -9,7 +9,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/tilld/tilld/biometric/biometrictest/palms"
 	"github.com/tilld/tilld/biometric/palm/roi"
 	"github.com/tilld/tilld/cmd/tillbench/palmeval"
 )
@@ -129,11 +128,7 @@ func evaluatePalms(ctx context.Context, o palmOptions, stderr io.Writer) (*palme
 // source opens the folder, or makes the palms.
 func (o palmOptions) source() (palmeval.Source, *palmeval.Report, error) {
 	if o.Data == "" {
-		v := palms.Plain()
-		if o.Hard {
-			v = palms.Hard()
-		}
-		s, err := palmeval.NewSynthetic(o.Synthetic, 3, 3, v, o.Seed)
+		s, err := palmeval.NewSynthetic(o.Synthetic, 3, 3, variation(o.Hard), o.Seed)
 		return s, &palmeval.Report{Simulated: true, Regions: true, Source: fmt.Sprintf("%d simulated palms, seed %d", o.Synthetic, o.Seed)}, err
 	}
 	f, err := palmeval.OpenFolder(o.Data)

@@ -84,7 +84,7 @@ func (p *Pictures) Turned() int {
 func (p *Pictures) Region(i int, w *Workspace) (*roi.Region, error) {
 	g, err := picture.Read(p.folder.Files[i].Path)
 	if err != nil {
-		return nil, &failure{"the picture cannot be read", err}
+		return nil, &failure{"the picture cannot be read", errors.Unwrap(err)} // without the path
 	}
 	if p.regions {
 		square, err := g.Square(roi.Size)
