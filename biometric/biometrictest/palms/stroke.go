@@ -90,8 +90,9 @@ func bell(to []float32, d float64, n int, width, height float64) []float32 {
 // Darkness adds the palm's lines in one band to dst, a grid of w by h points: grey values
 // that the lines take away from skin of 120. (x0, y0) is the region's point, in its pixels,
 // at the grid's first; scale is grid points a pixel. The palm's skin goes on for about half a
-// region on all sides.
-func (id *Identity) Darkness(band Band, dst []float32, w, h int, x0, y0, scale float64) {
+// region on all sides. creases is how much of what creases take away at 850 nm is left to be
+// seen: 1 as in a Capture, less where the picture shows relief besides.
+func (id *Identity) Darkness(band Band, dst []float32, w, h int, x0, y0, scale, creases float64) {
 	c := &canvas{data: dst, w: w, h: h, x0: x0, y0: y0, scale: scale}
 	add := func(set []stroke, factor float64) {
 		for _, s := range set {
@@ -102,8 +103,8 @@ func (id *Identity) Darkness(band Band, dst []float32, w, h int, x0, y0, scale f
 	if band == Vein {
 		add(id.tubes, 1)
 		add(id.outerTubes, 1)
-		add(id.lines, id.creaseInNIR)
-		add(id.outerLines, id.creaseInNIR)
+		add(id.lines, id.creaseInNIR*creases)
+		add(id.outerLines, id.creaseInNIR*creases)
 		return
 	}
 	add(id.lines, 1)

@@ -139,8 +139,10 @@ func (m *maker) print(clear bool) *Presentation {
 		}
 	}
 	s.soften(m.between(0, printed))
-	if m.rng.Float64() < 0.4 { // photo paper
+	if clear && m.rng.Float64() < 0.5 { // photo paper
 		s.gloss, s.polish = m.between(0.3, 1.5), m.between(0.03, 0.08)
+	} else { // toner shines a little
+		s.gloss, s.polish = m.between(0, 0.15), m.between(0.06, 0.2)
 	}
 	return p
 }
@@ -262,7 +264,7 @@ func (m *maker) secondBand() *Presentation {
 			s.data[i].height = 0
 		}
 		s.flat, s.mean, p.things[0].truth.height = true, 0, 0
-		s.gloss, s.polish = m.between(0, 0.8), 0.06
+		s.gloss, s.polish = m.between(0, 0.2), 0.1
 	}
 	return p
 }
@@ -300,7 +302,7 @@ func (m *maker) twoLayer() *Presentation {
 		p = m.flat()
 	}
 	s := p.things[0].sheet
-	through := m.between(0, 0.3) // of the vein layer, seen under white light
+	through := m.between(0, 0.12) // of the vein layer, seen under white light
 	brightest := s.brightest(true)
 	nir, white := m.between(0.9, 1.3), m.between(0.9, 1.3)
 	for i := range s.data {
@@ -310,6 +312,6 @@ func (m *maker) twoLayer() *Presentation {
 		x.nir = reflect16(float64(x.nir) / 65535 * nir)
 	}
 	s.soften(m.between(0.2, printed))
-	s.gloss, s.polish = m.between(0, 0.5), m.between(0.05, 0.3)
+	s.gloss, s.polish = m.between(0, 0.25), m.between(0.1, 0.3)
 	return p
 }

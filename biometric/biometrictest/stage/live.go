@@ -34,8 +34,17 @@ type Options struct {
 	Sun     float64 // 850 nm of the sun, grey values on white
 
 	Arrive time.Duration // how long the hand takes to come; 0: 500 ms; less than 0: it is there
+	Stops  []Stop        // where it is held before: too far, too near, at the side
 	Leave  time.Duration // when it goes; 0: it stays
 	Second bool          // another hand is in view
+}
+
+// Stop is a place where a hand is held on its way. From one to the next it takes as long as
+// to arrive.
+type Stop struct {
+	Scale float64 // 0.5 is too far, 1.6 too near
+	X, Y  float64 // mm off the picture's middle
+	Stay  time.Duration
 }
 
 // Vary draws options over all that a till must cope with: roll within 30 degrees, scale
@@ -158,5 +167,8 @@ func (o *Options) path(rng *rand.Rand) path {
 		p.arrive = 500 * time.Millisecond
 	}
 	p.arrive = max(p.arrive, 0)
+	for _, s := range o.Stops {
+		p.stops = append(p.stops, stop{Pose{X: s.X - o.X, Y: s.Y - o.Y, Z: DefaultSensor().Focus/s.Scale - p.hold.Z}, s.Stay})
+	}
 	return p
 }

@@ -11,10 +11,17 @@ type path struct {
 	hold     Pose
 	from     Pose // added to hold in the beginning
 	start    time.Duration
-	arrive   time.Duration // how long it takes to come
+	stops    []stop        // where it is held before
+	arrive   time.Duration // how long it takes to come, and from stop to stop
 	leave    time.Duration // when it goes; 0: never
 	sway     [6][4]wave
 	unsteady float64 // 1: a hand's usual drift and tremor
+}
+
+// stop is a place on the way.
+type stop struct {
+	off  Pose // added to hold
+	stay time.Duration
 }
 
 type wave struct{ amount, speed, phase float64 }
@@ -36,29 +43,47 @@ func newSways(rng *rand.Rand) (s [6][4]wave) {
 	return s
 }
 
-// settled is when the thing is held still.
-func (p *path) settled() time.Duration { return p.start + p.arrive }
+// settled is when the thing is held still where it shall be.
+func (p *path) settled() time.Duration {
+	t := p.start + p.arrive
+	for _, s := range p.stops {
+		t += s.stay + p.arrive
+	}
+	return t
+}
+
+// off is how far off its last place the thing is, but for drift and tremor.
+func (p *path) off(t time.Duration) Pose {
+	if p.leave > 0 && t > p.leave {
+		return p.from.times(ease(float64(t-p.leave) / float64(max(p.arrive, 1))))
+	}
+	t -= p.start
+	at := p.from
+	for _, s := range p.stops {
+		if t < p.arrive {
+			return at.towards(s.off, ease(float64(t)/float64(p.arrive)))
+		}
+		if t -= p.arrive + s.stay; t < 0 {
+			return s.off
+		}
+		at = s.off
+	}
+	if t < p.arrive {
+		return at.towards(Pose{}, ease(float64(t)/float64(p.arrive)))
+	}
+	return Pose{}
+}
 
 // at is the pose at a time; false while it is not there.
 func (p *path) at(t time.Duration) (Pose, bool) {
 	if t < p.start || p.leave > 0 && t > p.leave+p.arrive {
 		return Pose{}, false
 	}
-	away := 0.0
-	if p.arrive > 0 {
-		away = ease(1 - float64(t-p.start)/float64(p.arrive))
-		if p.leave > 0 {
-			away = max(away, ease(float64(t-p.leave)/float64(p.arrive)))
-		}
-	}
-	q, f := p.hold, p.from
+	q := p.hold.plus(p.off(t))
 	sec := t.Seconds()
-	add := [6]float64{f.X, f.Y, f.Z, f.Roll, f.Pitch, f.Yaw}
-	to := [6]*float64{&q.X, &q.Y, &q.Z, &q.Roll, &q.Pitch, &q.Yaw}
-	for i := range to {
-		*to[i] += away * add[i]
+	for i, to := range q.all() {
 		for _, w := range p.sway[i] {
-			*to[i] += p.unsteady * w.amount * math.Sin(w.speed*sec+w.phase)
+			*to += p.unsteady * w.amount * math.Sin(w.speed*sec+w.phase)
 		}
 	}
 	return q, true

@@ -10,6 +10,26 @@ type Pose struct {
 	Pitch, Yaw float64 // degrees about the hand's own axes: finger tips nearer; right side nearer
 }
 
+// all is its six numbers.
+func (p *Pose) all() [6]*float64 { return [6]*float64{&p.X, &p.Y, &p.Z, &p.Roll, &p.Pitch, &p.Yaw} }
+
+func (p Pose) plus(q Pose) Pose {
+	for i, v := range p.all() {
+		*v += *q.all()[i]
+	}
+	return p
+}
+
+func (p Pose) times(f float64) Pose {
+	for _, v := range p.all() {
+		*v *= f
+	}
+	return p
+}
+
+// towards is the pose a part of the way to q.
+func (p Pose) towards(q Pose, part float64) Pose { return p.times(1 - part).plus(q.times(part)) }
+
 type vec struct{ x, y, z float64 }
 
 func (a vec) add(b vec) vec          { return vec{a.x + b.x, a.y + b.y, a.z + b.z} }

@@ -109,6 +109,10 @@ func skinOf(h *anatomy, id *palms.Identity, at frame, l look, seed uint64) *shee
 	return s
 }
 
+// creasesAt850 keeps the distance between the two bands of a hand to what live hands have:
+// shading adds to what both bands share.
+const creasesAt850 = 0.7
+
 // paint draws the palm's lines onto the sheet's grid, turned as the region lies.
 func paint(s *sheet, id *palms.Identity, at frame, print, vein []float32) {
 	side := math.Hypot(at.across.u, at.across.v)
@@ -116,8 +120,8 @@ func paint(s *sheet, id *palms.Identity, at frame, print, vein []float32) {
 	const margin = 70.0
 	n := int((palms.Side + 2*margin) * scale)
 	a, b := make([]float32, n*n), make([]float32, n*n)
-	id.Darkness(palms.Print, a, n, n, -margin, -margin, scale)
-	id.Darkness(palms.Vein, b, n, n, -margin, -margin, scale)
+	id.Darkness(palms.Print, a, n, n, -margin, -margin, scale, 1)
+	id.Darkness(palms.Vein, b, n, n, -margin, -margin, scale, creasesAt850)
 	for y := range s.h {
 		for x := range s.w {
 			rx, ry := at.within(s.place(x, y))

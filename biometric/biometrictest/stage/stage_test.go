@@ -93,3 +93,25 @@ func BenchmarkLive(b *testing.B) {
 		Live(Vary(uint64(i)))
 	}
 }
+
+// TestWay follows a hand that comes, is held too far away, and then where it shall be.
+func TestWay(t *testing.T) {
+	p := Live(Options{Person: 5, Arrive: 200 * time.Millisecond, Leave: 3 * time.Second,
+		Stops: []Stop{{Scale: 0.5, Stay: 300 * time.Millisecond}}})
+	for _, c := range []struct {
+		at    time.Duration
+		there bool
+		z     float64
+	}{
+		{-time.Millisecond, false, 0}, {350 * time.Millisecond, true, 360}, {p.Settled(), true, 180},
+		{2 * time.Second, true, 180}, {4 * time.Second, false, 0},
+	} {
+		truth, ok := p.Truth(Sensor{}, c.at)
+		if ok != c.there || math.Abs(truth.Pose.Z-c.z) > 6 {
+			t.Errorf("at %v: %v, %.0f mm, want %v, %.0f mm", c.at, ok, truth.Pose.Z, c.there, c.z)
+		}
+	}
+	if p.Settled() != 700*time.Millisecond {
+		t.Errorf("settled after %v", p.Settled())
+	}
+}
