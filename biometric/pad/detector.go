@@ -44,6 +44,8 @@ const (
 	AlbedoRatio   = "albedo-ratio"
 	AlbedoRelief  = "albedo-relief"
 	Frozen        = "frozen"
+	LineMatch     = "line-match"
+	LineRatio     = "line-ratio"
 )
 
 // far is a bound that no score of percent or grey levels reaches: the detector has no upper
@@ -62,12 +64,14 @@ func detectors(c Config) []detector {
 		{cue(Frozen, 0, 0.95, 0, 0.98), true, frozen},
 		{cue(NIRReturn, 20, 235, 10, 255), true, nirReturn},
 		{cue(NIRBackground, -1, 0.35, -1, 0.5), true, nirBackground},
-		{cue(Saturation, 0, 0.02, 0, 0.06), true, saturation},
 		{cue(Highlight, 0, 2, 0, 3), true, highlight},
-		{cue(CrossBand, 0.30, 0.424, 0.287, 0.443), true, crossBand},
+		{cue(CrossBand, 0.30, 0.43, 0.287, 0.443), true, crossBand},
+		{cue(LineMatch, 0.22, 0.98, 0.15, 0.99), true, lineMatch},
+		{cue(LineRatio, 0.4, 3, 0.25, 4), true, lineRatio},
 		{cue(VeinContrast, 1, 20, 0.6, 30), true, veinContrast},
-		{cue(Focus, 0.5, far, 0, far), true, focus},
-		{cue(AlbedoRatio, 0.8, 4, 0.7, 6), c.Balance > 0, albedoRatio(c.Balance)},
 		{cue(AlbedoRelief, 0.5, 40, 0.3, 60), true, albedoRelief},
+		{cue(AlbedoRatio, 0.6, 4, 0.5, 6), c.Balance > 0, albedoRatio(c.Balance)},
+		{cue(Saturation, 0, 0.02, 0, 1), true, saturation},
+		{cue(Focus, 0.5, far, 0, far), true, focus},
 	}
 }

@@ -3,11 +3,14 @@ package pad
 import "github.com/tilld/tilld/biometric/capture"
 
 // ambient is how bright the palm is with the lamps off, in grey levels. Nothing is judged by
-// what the sun outshines, so it is never an attack, and where it is too bright nobody else is
-// asked.
+// what the sun outshines, so it is never an attack, and where it is blinding nobody else is
+// asked. Below that the lamps still add enough for a display to be told from the sun.
 func ambient(s *scene) (float64, bool) {
 	return s.level(&s.mean[capture.Dark]), s.has(capture.Dark)
 }
+
+// blinding is the brightness above which the scale has no room left for a lamp.
+const blinding = 230
 
 // nirReturn is how much of the NIR lamp's light comes back from the palm, in grey levels: C1.
 // A display sends no 850 nm, and its glass sends back none but of a spot.
@@ -33,7 +36,8 @@ func nirBackground(s *scene) (float64, bool) {
 }
 
 // saturation is the share of the palm's pixels at the end of the scale, in every second row
-// of the lit shot that has most of them: C1 and C4.
+// of the lit shot that has most of them: C1 and C4. White paper and gloss do it, and so does
+// a hand too near: never an attack.
 func saturation(s *scene) (float64, bool) {
 	if !s.has() || s.count[capture.NIR]+s.count[capture.White] == 0 {
 		return 0, false

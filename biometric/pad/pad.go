@@ -100,7 +100,7 @@ func (p *Panel) Judge(in *Input) Result {
 		case cue.Decision == biometric.Undetermined && d.needed && r.Decision == biometric.BonaFide:
 			r.Decision, r.Reason = biometric.Undetermined, d.Name
 		}
-		if d.Name == Ambient && cue.Decision != biometric.BonaFide {
+		if d.Name == Ambient && cue.Score > blinding {
 			break
 		}
 	}

@@ -64,9 +64,9 @@ func TestWhatEachDetectorStops(t *testing.T) {
 		{"display", NIRReturn, biometric.Attack, func(u *subject) { u.nir, u.white = 3, 8; u.emit = [3]float64{2, 3, 100} }, nil},
 		{"sheet larger than the picture", NIRBackground, biometric.Attack, func(u *subject) { u.ground = 0.9 }, nil},
 		{"gloss", Highlight, biometric.Attack, func(u *subject) { u.nir, u.white = 30, 30; u.spot = 150 }, nil},
-		{"lamp too near", Saturation, biometric.Attack, func(u *subject) { u.nir = 300 }, nil},
+		{"lamp too near", Saturation, biometric.Undetermined, func(u *subject) { u.nir = 300 }, nil},
 		{"one pigment", CrossBand, biometric.Attack, func(u *subject) { u.vein = u.band }, nil},
-		{"two palms", CrossBand, biometric.Attack, func(u *subject) {
+		{"two palms", LineMatch, biometric.Attack, func(u *subject) {
 			u.vein = (*[128 * 128]byte)(other.Capture(1, palms.Held(), palms.Vein))
 		}, nil},
 		{"blank under NIR", VeinContrast, biometric.Attack, func(u *subject) {
@@ -76,7 +76,8 @@ func TestWhatEachDetectorStops(t *testing.T) {
 			}
 			u.vein = &blank
 		}, func(in *Input) { in.HasDistance = false }},
-		{"sun", Ambient, biometric.Undetermined, func(u *subject) { u.dark = 230 }, nil},
+		{"sun", Ambient, biometric.Undetermined, func(u *subject) { u.dark = 180 }, nil},
+		{"blinding sun", Ambient, biometric.Undetermined, func(u *subject) { u.dark = 250 }, nil},
 		{"no order known", LampOrder, biometric.Undetermined, nil, func(in *Input) { in.Order = nil }},
 		{"a phase without a shot", LampOrder, biometric.Undetermined, nil, func(in *Input) { in.Shots = in.Shots[:7] }},
 		{"a shot of another light than its phase", LampOrder, biometric.Undetermined, nil, func(in *Input) { in.Shots[3].Phase = 4 }},

@@ -36,6 +36,7 @@ type scene struct {
 	depth   [grid]int16
 	ranks   ranks
 	samples [grid]float32
+	bands   [2]filtered
 	sums    [(roi.Size + 1) * (roi.Size + 1)]uint32
 }
 
