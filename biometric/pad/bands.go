@@ -31,24 +31,17 @@ func lineRatio(s *scene) (float64, bool) {
 	return s.contrast(s.in.Print, fine) / max(0.1, s.contrast(s.in.Vein, fine)), true
 }
 
-// lineMatch is how alike the lines of both bands are in one place, as a correlation: C2
-// without the search over shifts, which lets two hands look alike. The bands of one hand are
-// taken within half a second and lie a pixel apart at the most. Codes of one hand that are
-// .385 apart correlate by sin(pi/2*(1-2*.385)) = .35, at .43 by .22; two hands by 0 but for
-// chance, whose standard deviation over a region is about .06.
+// lineMatch is how alike the lines of both bands are in one place, as a correlation: C2 with
+// next to no search over shifts, which is what lets two hands look alike. Codes of one hand
+// that are .385 apart correlate by sin(pi/2*(1-2*.385)) = .35, at .43 by .22, at .45 by .15;
+// two hands by 0 but for chance, whose standard deviation over a region is about .06.
 func lineMatch(s *scene) (float64, bool) {
 	if s.in.Vein == nil || s.in.Print == nil {
 		return 0, false
 	}
 	s.filter(&s.bands[0], s.in.Vein, lines)
 	s.filter(&s.bands[1], s.in.Print, lines)
-	best := -1.0
-	for dy := -1; dy <= 1; dy++ {
-		for dx := -1; dx <= 1; dx++ {
-			best = max(best, correlation(&s.bands[0], &s.bands[1], dx, dy))
-		}
-	}
-	return best, true
+	return match(&s.bands[0], &s.bands[1]), true
 }
 
 // albedoRatio is how much more the palm sends back of NIR than of white light, where a white

@@ -58,17 +58,35 @@ func (s *scene) contrast(r *roi.Region, at scale) float64 {
 	return 100 * math.Sqrt(float64(sum)) / (roi.Size - 2*margin)
 }
 
-// correlation is how alike two filtered regions are, b shifted by up to a pixel.
-func correlation(a, b *filtered, dx, dy int) float64 {
-	var ab, aa, bb float32
-	const n = roi.Size - 2*margin - 2
-	for y := margin + 1; y < roi.Size-margin-1; y++ {
-		ra := a[y*roi.Size+margin+1:][:n]
-		rb := b[(y+dy)*roi.Size+margin+1+dx:][:n]
-		for i, p := range ra {
-			q := rb[i]
-			ab, aa, bb = ab+p*q, aa+p*p, bb+q*q
+// slip is how far the regions of the two bands of one hand may lie off each other, in pixels:
+// they are taken within half a second, and each is found anew.
+const slip = 2
+
+// match is how alike two filtered regions are where they fit best.
+func match(a, b *filtered) float64 {
+	best := float32(-1)
+	for dy := -slip; dy <= slip; dy++ {
+		for dx := -slip; dx <= slip; dx++ {
+			best = max(best, correlation(a, b, dx, dy))
 		}
 	}
-	return float64(ab) / math.Sqrt(float64(aa)*float64(bb)+1e-12)
+	return float64(best)
+}
+
+// correlation is how alike two filtered regions are, b shifted, by every second row.
+func correlation(a, b *filtered, dx, dy int) float32 {
+	var ab, aa, bb [2]float32
+	const inset = margin + slip
+	const n = roi.Size - 2*inset
+	for y := inset; y < roi.Size-inset; y += 2 {
+		ra, rb := a[y*roi.Size+inset:][:n], b[(y+dy)*roi.Size+inset+dx:][:n]
+		for i := 0; i+1 < n; i += 2 {
+			p, q := ra[i], rb[i]
+			ab[0], aa[0], bb[0] = ab[0]+p*q, aa[0]+p*p, bb[0]+q*q
+			p, q = ra[i+1], rb[i+1]
+			ab[1], aa[1], bb[1] = ab[1]+p*q, aa[1]+p*p, bb[1]+q*q
+		}
+	}
+	power := float64(aa[0]+aa[1]) * float64(bb[0]+bb[1])
+	return (ab[0] + ab[1]) / float32(math.Sqrt(power+1e-12))
 }
