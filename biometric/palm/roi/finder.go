@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/internal/secret"
 )
 
@@ -84,47 +85,82 @@ func (f *Finder) Find(lit, dark []byte) (Hand, error) {
 		return f.nothing(dark)
 	}
 	level := int(s.low + 0.45*(s.high-s.low))
-	if !f.label(f.small, f.sw, f.sh, byte(level), false) || len(f.parts) == 0 {
+	if !f.label(f.small, f.sw, f.sh, byte(level), false) || len(f.parts) == 0 || f.parts[0].area < f.sw*f.sh/100 {
 		return f.nothing(dark)
 	}
-	return f.look(lit, dark, 0)
-}
-
-// look takes the component for a hand.
-func (f *Finder) look(lit, dark []byte, k int) (Hand, error) {
-	p := &f.parts[k]
-	first := f.runs[p.first]
-	f.paint(f.mask, f.sw, p.first)
-	if !f.trace(f.mask, f.sw, f.sh, int(first.x0), int(first.y)) {
-		return f.shapeless(p)
+	found := f.look(0, nil)
+	if found.cost > maxCost {
+		return f.shapeless(&f.parts[0], dark)
 	}
-	size := math.Sqrt(float64(p.area))
-	best := triple{cost: math.Inf(1)}
-	var ahead way
-	for i := range 12 {
-		d := toward(float64(i) * math.Pi / 6)
-		if t := f.triples(d, f.valleys(d, 0.05*size), size); t.cost < best.cost {
-			best, ahead = t, d
-		}
+	h := f.measure(lit, dark, &f.parts[0], &found, s.low)
+	if f.another(&found) {
+		h.Guide, h.Quality = biometric.OneOnly, 0
+		return h, ErrMany
 	}
-	if best.cost > maxCost {
-		return f.shapeless(p)
-	}
-	h := f.measure(lit, dark, p, &best, ahead)
 	return h, nil
 }
 
-// measure makes a Hand of three valleys.
-func (f *Finder) measure(lit, dark []byte, p *part, t *triple, ahead way) Hand {
-	h := Hand{Area: float64(p.area) / float64(f.sw*f.sh)}
-	h.Box = Box{p.box.X0 * f.step, p.box.Y0 * f.step, p.box.X1 * f.step, p.box.Y1 * f.step}
+// look takes a component for a hand and looks for its valleys, away from those of another.
+func (f *Finder) look(k int, other *triple) triple {
+	p := &f.parts[k]
+	first := f.runs[p.first]
+	best := triple{cost: math.Inf(1)}
+	f.paint(f.mask, f.sw, p.first)
+	if !f.trace(f.mask, f.sw, f.sh, int(first.x0), int(first.y)) {
+		return best
+	}
+	size := math.Sqrt(float64(p.area))
+	for i := range 12 {
+		d := toward(float64(i) * math.Pi / 6)
+		if t := f.triples(d, f.valleys(d, 0.05*size), size, other); t.cost < best.cost {
+			best = t
+		}
+	}
+	return best
+}
+
+// another reports whether a second hand is in view, in one piece with the first or apart.
+func (f *Finder) another(first *triple) bool {
+	if t := f.look(0, first); t.cost < maxCost*0.7 {
+		return true
+	}
+	for k := 1; k < len(f.parts); k++ {
+		if f.parts[k].area*5 < f.parts[0].area {
+			break
+		}
+		t := f.look(k, nil)
+		f.paint(f.mask, f.sw, f.parts[0].first)
+		if t.cost < maxCost {
+			return true
+		}
+	}
+	return false
+}
+
+// measure makes a Hand of three valleys. back is how bright the background is.
+func (f *Finder) measure(lit, dark []byte, p *part, t *triple, back float64) Hand {
+	h := f.outline(p)
 	a, c := t.v[0].p, t.v[2].p
 	length := math.Hypot(c.X-a.X, c.Y-a.Y)
+	width := math.Inf(1)
 	for i := range t.v {
-		g := f.gap(t.v[i], ahead, 0.3*length)
+		g := f.gap(t.v[i], t.ahead, 0.3*length)
+		if g.ok {
+			width = min(width, g.width)
+		}
 		h.Valleys[i] = f.refine(lit, dark, f.full(t.v[i].p), g.axis, length*float64(f.step))
 	}
-	h.Corners = Square(h.Valleys[0], h.Valleys[2])
+	d := way{(c.Y - a.Y) / length, -(c.X - a.X) / length}
+	h.Side = f.side(a, c, d, length)
+	h.Corners = square(h.Valleys[0], h.Valleys[2])
+	s := f.survey(lit, dark, h.Corners)
+	if dark != nil {
+		f.lift(&h.Corners, s)
+	}
+	f.judge(&h, s, dark != nil, back, width/length)
+	if h.Side == SideRight { // left to right it is the little finger first
+		h.Valleys[0], h.Valleys[2] = h.Valleys[2], h.Valleys[0]
+	}
 	return h
 }
 

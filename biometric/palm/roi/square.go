@@ -2,9 +2,16 @@ package roi
 
 import "math"
 
-// Square is the region's corners by the two valleys it hangs on, fingers up: left is the
+// The region's side, and how far it is from the line through the valleys towards the wrist,
+// in parts of the valleys' distance.
+const (
+	regionSide = 1.5
+	regionGap  = 0.15
+)
+
+// square is the region's corners by the two valleys it hangs on, fingers up: left is the
 // valley that is on the left then.
-func Square(left, right Point) [4]Point {
+func square(left, right Point) [4]Point {
 	ux, uy := right.X-left.X, right.Y-left.Y
 	length := math.Hypot(ux, uy)
 	d := way{uy / length, -ux / length}

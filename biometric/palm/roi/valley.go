@@ -101,20 +101,25 @@ func (f *Finder) valleys(d way, least float64) []valley {
 
 // triple is three finger valleys, left to right, fingers up.
 type triple struct {
-	v    [3]valley
-	cost float64 // how unlike a hand; 0 is the best
+	v     [3]valley
+	cost  float64 // how unlike a hand; 0 is the best
+	ahead way     // in which the fingers were looked for
 }
 
 // maxCost is what a triple may cost to be taken for a hand.
 const maxCost = 9
 
-// triples finds the three valleys that look most like those of a hand.
-func (f *Finder) triples(d way, vs []valley, size float64) triple {
+// triples finds the three valleys that look most like those of a hand. Where another hand was
+// found before, none of them may be one of its own.
+func (f *Finder) triples(d way, vs []valley, size float64, other *triple) triple {
 	best := triple{cost: math.Inf(1)}
 	for i := range vs {
 		for j := i + 1; j < len(vs) && j <= i+3; j++ {
 			for k := j + 1; k < len(vs) && k <= j+3; k++ {
-				t := triple{v: [3]valley{vs[i], vs[j], vs[k]}}
+				t := triple{v: [3]valley{vs[i], vs[j], vs[k]}, ahead: d}
+				if other != nil && t.near(other) {
+					continue
+				}
 				t.cost = f.cost(d, &t, size) + 1.5*float64(k-i-2)
 				if t.cost < best.cost {
 					best = t
@@ -123,6 +128,20 @@ func (f *Finder) triples(d way, vs []valley, size float64) triple {
 		}
 	}
 	return best
+}
+
+// near reports whether valleys of both may belong to one hand.
+func (t *triple) near(o *triple) bool {
+	a, c := o.v[0].p, o.v[2].p
+	far := 1.3 * math.Hypot(c.X-a.X, c.Y-a.Y)
+	for i := range t.v {
+		for k := range o.v {
+			if math.Hypot(t.v[i].p.X-o.v[k].p.X, t.v[i].p.Y-o.v[k].p.Y) < far {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // cost compares three valleys with those of hands: evenly apart, nearly on a line across the

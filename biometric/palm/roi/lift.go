@@ -1,0 +1,44 @@
+package roi
+
+import "math"
+
+// lens is the focal length of a palm camera in parts of the picture's width: 76 degrees
+// across. It need not be exact: it only scales corrections of a few pixels.
+const lens = 0.64
+
+// raised is how much nearer to the camera the palm is than the webs between the fingers, in
+// parts of the valleys' distance: about 7 mm of 43.
+const raised = 0.17
+
+// tilt estimates from the brightness how far the palm's right side is nearer than its left,
+// and its upper side than its lower, in radians. It holds for a lamp beside the lens: light
+// falls off by the square of the distance, and towards the picture's rim.
+func (f *Finder) tilt(c [4]Point, s looks) (yaw, pitch float64) {
+	focal := lens * float64(f.w)
+	side := math.Hypot(c[1].X-c[0].X, c[1].Y-c[0].Y)
+	d := way{(c[1].Y - c[0].Y) / side, -(c[1].X - c[0].X) / side}
+	off := Point{(c[0].X+c[2].X)/2 - float64(f.w-1)/2, (c[0].Y+c[2].Y)/2 - float64(f.h-1)/2}
+	// Lens, lamp and Lambert's law together go with about the fifth power of the cosine.
+	rim := 5 * side / (focal * focal)
+	// What the palm's own shape does to its brightness is taken for nothing: a little less
+	// than the whole slope is tilt.
+	gain := 0.75 * focal / (2 * side)
+	yaw = gain * (s.across + rim*d.right(off))
+	pitch = gain * (-s.down + rim*d.up(off))
+	return max(-0.5, min(0.5, yaw)), max(-0.5, min(0.5, pitch))
+}
+
+// lift moves the region from the plane of the webs to that of the palm, as the camera sees it:
+// away from the picture's middle, and to the side that the palm faces.
+func (f *Finder) lift(c *[4]Point, s looks) {
+	side := math.Hypot(c[1].X-c[0].X, c[1].Y-c[0].Y)
+	length := side / regionSide
+	d := way{(c[1].Y - c[0].Y) / side, -(c[1].X - c[0].X) / side}
+	yaw, _ := f.tilt(*c, s)
+	grow := 1 + raised*length/(lens*float64(f.w))
+	mx, my := float64(f.w-1)/2, float64(f.h-1)/2
+	for i := range c {
+		p := Point{mx + grow*(c[i].X-mx), my + grow*(c[i].Y-my)}
+		c[i] = d.from(p, -raised*length*math.Sin(yaw), 0)
+	}
+}
