@@ -7,8 +7,8 @@ import "math"
 const lens = 0.64
 
 // raised is how much nearer to the camera the palm is than the webs between the fingers, in
-// parts of the valleys' distance: about 7 mm of 43.
-const raised = 0.17
+// parts of the valleys' distance: 7 to 8 mm of 43.
+const raised = 0.2
 
 // tilt estimates from the brightness how far the palm's right side is nearer than its left,
 // and its upper side than its lower, in radians. It holds for a lamp beside the lens: light
@@ -29,16 +29,13 @@ func (f *Finder) tilt(c [4]Point, s looks) (yaw, pitch float64) {
 }
 
 // lift moves the region from the plane of the webs to that of the palm, as the camera sees it:
-// away from the picture's middle, and to the side that the palm faces.
+// to the side that the palm faces. Of pitch it needs none: what the palm moves by, the
+// foreshortened region makes up for.
 func (f *Finder) lift(c *[4]Point, s looks) {
 	side := math.Hypot(c[1].X-c[0].X, c[1].Y-c[0].Y)
-	length := side / regionSide
 	d := way{(c[1].Y - c[0].Y) / side, -(c[1].X - c[0].X) / side}
 	yaw, _ := f.tilt(*c, s)
-	grow := 1 + raised*length/(lens*float64(f.w))
-	mx, my := float64(f.w-1)/2, float64(f.h-1)/2
 	for i := range c {
-		p := Point{mx + grow*(c[i].X-mx), my + grow*(c[i].Y-my)}
-		c[i] = d.from(p, -raised*length*math.Sin(yaw), 0)
+		c[i] = d.from(c[i], -raised*side/regionSide*math.Sin(yaw), 0)
 	}
 }

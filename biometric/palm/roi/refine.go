@@ -71,7 +71,7 @@ func (f *Finder) refine(lit, dark []byte, p Point, axis way, length float64) Poi
 				if v > lastV {
 					part = min(1, max(0, (level-lastV)/(v-lastV)))
 				}
-				return axis.from(p, sideSum/sideN, last-part)
+				return axis.from(p, sideSum/sideN, last-part+shade*length)
 			}
 			continue
 		}
@@ -83,6 +83,10 @@ func (f *Finder) refine(lit, dark []byte, p Point, axis way, length float64) Poi
 	}
 	return p
 }
+
+// shade is how far below the web's edge the shadow in front of it reaches, in parts of the
+// valleys' distance.
+const shade = 0.016
 
 // darkAt is from where to where it is darker than level, across a gap at the height u, around
 // side or close to it.

@@ -102,6 +102,11 @@ func (f *Finder) warp(lit, dark []byte, h Hand) error {
 	ax, ay := (tr.X-tl.X)/Size, (tr.Y-tl.Y)/Size // one pixel to the right
 	bx, by := (bl.X-tl.X)/Size, (bl.Y-tl.Y)/Size // one down
 	scale := max(math.Hypot(ax, ay), math.Hypot(bx, by))
+	for _, c := range h.Corners {
+		if !(math.Abs(c.X) < 4*MaxSide && math.Abs(c.Y) < 4*MaxSide) {
+			return ErrShape
+		}
+	}
 	if !(scale > 1.0/16 && scale < float64(MaxSide)/Size*2) {
 		return ErrShape
 	}
