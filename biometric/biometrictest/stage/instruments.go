@@ -114,6 +114,9 @@ func (m *maker) print(clear bool) *Presentation {
 	veins := !clear && m.rng.Float64() < 0.4 // printed from a picture at 850 nm
 	cut := m.rng.Float64() < 0.65
 	s := t.sheet
+	// Toner and fibres are uneven, and not alike in both lights.
+	grain := [2]noise{{m.rng.Uint32(), m.between(2, 4)}, {m.rng.Uint32(), m.between(2, 4)}}
+	uneven := m.between(0.04, 0.16)
 	brightest := s.brightest(veins)
 	curve := newTones(black, m.between(0.55, 0.97), m.between(0.8, 1.2))
 	for i := range s.data {
@@ -128,11 +131,13 @@ func (m *maker) print(clear bool) *Presentation {
 		} else if cut {
 			continue
 		}
-		x.white = reflect16(paper[1] * r)
+		at := s.place(i%s.w, i/s.w)
+		ink := 1 - r
+		x.white = reflect16(paper[1] * (1 - ink*(1+uneven*grain[0].at(at.u, at.v))))
 		if clear {
-			x.nir = reflect16(paper[0] * (0.97 + 0.03*r))
+			x.nir = reflect16(paper[0] * (1 - 0.03*ink))
 		} else {
-			x.nir = reflect16(paper[0] * (1 - (1-r)*toner))
+			x.nir = reflect16(paper[0] * (1 - ink*toner*(1+uneven*grain[1].at(at.u, at.v))))
 		}
 		if !cut {
 			x.cover = 255

@@ -91,7 +91,7 @@ func TestPhysics(t *testing.T) {
 		{BlankGlove, func(s seen) bool { return s.nirDetail < live.nirDetail*0.75 && s.whiteDetail < live.whiteDetail*0.75 }, "smooth in both lights"},
 		{TwoLayer, func(s seen) bool { return math.Abs(s.same-live.same) < 0.3 && s.nir > 30 }, "as live"},
 	} {
-		for seed := range uint64(3) {
+		for seed := range uint64(2) {
 			s := see(AttackOn(c.name, o, seed))
 			t.Logf("%s: %.3f", c.name, s)
 			if !c.ok(s) {
@@ -125,7 +125,7 @@ func TestFramesKnowNothingOfTheLamps(t *testing.T) {
 
 func TestTryFollowsFromItsSeed(t *testing.T) {
 	f := NewFilm(small())
-	for i, name := range append(Instruments(), BonaFide) {
+	for i, name := range []string{LaserPrint, TabletScreen, Replay, BonaFide} {
 		a, b := Try(f, uint64(i), name), Try(f, uint64(i), name)
 		if a.Name != name || a.Order != b.Order || len(a.Shots) != 16 || !a.Shown {
 			t.Errorf("%s: %v and %v, %d shots", a.Name, a.Order, b.Order, len(a.Shots))

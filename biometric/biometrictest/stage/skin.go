@@ -225,6 +225,9 @@ func (k *painter) sleeveEdge(p mm) float64 {
 
 func (k *painter) texel(t *texel, p mm, up, gx, gy, print, vein, d float64) {
 	n := 1 / math.Sqrt(1+gx*gx+gy*gy)
+	if d > -0.8 { // the outline turns away from the light
+		n = min(n, 0.4-0.3*d)
+	}
 	blotch, grain := k.blotch.at(p.u, p.v), k.grain.at(p.u, p.v)
 	white, nir := k.l.tone, k.l.nir
 	if k.l.glove {
