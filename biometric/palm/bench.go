@@ -1,6 +1,7 @@
 package palm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tilld/tilld/biometric/capture"
@@ -10,9 +11,6 @@ import (
 	"github.com/tilld/tilld/biometric/palm/roi"
 	"github.com/tilld/tilld/internal/secret"
 )
-
-// Frames of one order: two a phase.
-const mostShots = 2 * capture.Phases
 
 // MaxSamples is how many presentations one challenge may take.
 const MaxSamples = 3
@@ -33,43 +31,70 @@ type bench struct {
 
 	extract *bocv.Extractor
 	panel   *pad.Panel
-	codes   [MaxSamples]feature.Code // of the veins, one a sample
-	lines   feature.Code             // of the print, of the sample at hand
+	lines   *feature.Code // of the print, of the sample at hand
+
+	kept  *secret.Arena
+	codes [MaxSamples]*feature.Code // of the veins, one a sample
 }
 
-// finderShare is how many bytes a finder may take for one pixel.
-const finderShare = 16
+const regionBytes = roi.Size * roi.Size
 
-func newBench(w, h int, light pad.Config) (*bench, error) {
-	size := w * h
-	arena, err := secret.NewArena(secret.ArenaSize(size, size, mostShots*size, roi.Size*roi.Size, roi.Size*roi.Size) + finderShare*size + bocv.ArenaSize())
-	if err != nil {
+func newBench(w, h int, light pad.Config) (_ *bench, err error) {
+	size, finder := w*h, 0
+	count := func(n int) []byte {
+		finder += secret.ArenaSize(n)
+		return make([]byte, n)
+	}
+	if _, err := roi.New(w, h, count); err != nil {
 		return nil, fmt.Errorf("memory for pictures of %dx%d: %w", w, h, err)
 	}
-	b := &bench{w: w, h: h, arena: arena, shots: make([]capture.Shot, 0, mostShots), extract: bocv.NewIn(arena), panel: pad.New(light)}
-	b.dark, b.lit, b.luma = arena.Bytes(size), arena.Bytes(size), arena.Bytes(mostShots*size)
-	b.vein = (*roi.Region)(arena.Bytes(roi.Size * roi.Size))
-	b.print = (*roi.Region)(arena.Bytes(roi.Size * roi.Size))
-	if b.finder, err = roi.New(w, h, arena.Bytes); err != nil {
-		return nil, fmt.Errorf("memory for pictures of %dx%d: %w", w, h, err)
+	b := &bench{w: w, h: h, shots: make([]capture.Shot, 0, capture.Phases), panel: pad.New(light)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("memory for pictures of %dx%d: %w", w, h, err), b.close())
+		}
+	}()
+	// One frame a phase: all of it stays within what an ordinary process may lock.
+	n := secret.ArenaSize(size, size, capture.Phases*size, regionBytes, regionBytes, feature.Bytes) + finder + bocv.ArenaSize()
+	if b.arena, err = secret.NewArena(n); err != nil {
+		return nil, err
 	}
-	return b, nil
+	if b.kept, err = secret.NewArena(MaxSamples * secret.ArenaSize(feature.Bytes)); err != nil {
+		return nil, err
+	}
+	b.dark, b.lit, b.luma = b.arena.Bytes(size), b.arena.Bytes(size), b.arena.Bytes(capture.Phases*size)
+	b.vein, b.print = (*roi.Region)(b.arena.Bytes(regionBytes)), (*roi.Region)(b.arena.Bytes(regionBytes))
+	b.lines, b.extract = feature.In(b.arena.Bytes(feature.Bytes)), bocv.NewIn(b.arena)
+	for i := range b.codes {
+		b.codes[i] = feature.In(b.kept.Bytes(feature.Bytes))
+	}
+	b.finder, err = roi.New(w, h, b.arena.Bytes)
+	return b, err
+}
+
+// locked says why the memory could be swapped out or dumped, nil where it cannot.
+func (b *bench) locked() error { return errors.Join(b.arena.Locked(), b.kept.Locked()) }
+
+// close wipes the memory and gives it back.
+func (b *bench) close() (err error) {
+	for _, a := range []*secret.Arena{b.arena, b.kept} {
+		if a != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}
+	return err
 }
 
 // wipe leaves nothing of the person.
 func (b *bench) wipe() {
 	b.forget()
-	for i := range b.codes {
-		b.codes[i].Wipe()
-	}
+	b.kept.Wipe()
 }
 
 // forget leaves nothing of a sample but its code.
 func (b *bench) forget() {
 	b.finder.Wipe()
-	b.extract.Wipe()
 	b.panel.Wipe()
-	b.lines.Wipe()
 	b.track.Reset()
 	b.arena.Wipe()
 	b.shots = b.shots[:0]

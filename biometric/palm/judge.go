@@ -100,10 +100,10 @@ func apart(a, b *capture.Shot) int64 {
 // judge computes the codes and lets the detectors look at the frames.
 func (t *take) judge() biometric.Verdict {
 	b, o := t.b, &t.p.o
-	code := &b.codes[t.taken]
+	code := b.codes[t.taken]
 	b.extract.Code(code, b.vein)
-	b.extract.Code(&b.lines, b.print)
-	distance, _, _ := bocv.Distance(&b.lines, code, crossRadius)
+	b.extract.Code(b.lines, b.print)
+	distance, _, _ := bocv.Distance(b.lines, code, crossRadius)
 	held := t.stream.Held()
 	r := b.panel.Judge(&pad.Input{Shots: b.shots, Order: t.order[:], Corners: t.hand.Corners, Vein: b.vein, Print: b.print,
 		Distance: distance, HasDistance: true, Unlocked: !held.TimeFixed || !held.GainFixed})
@@ -124,7 +124,7 @@ func (t *take) fits() bool {
 		return false
 	}
 	for i := range t.taken {
-		if d, _, _ := bocv.Distance(&t.b.codes[i], &t.b.codes[t.taken], sampleRadius); d > sameHand {
+		if d, _, _ := bocv.Distance(t.b.codes[i], t.b.codes[t.taken], sampleRadius); d > sameHand {
 			return false
 		}
 	}

@@ -39,6 +39,9 @@ type Options struct {
 	Simulated bool
 	// Light is what the till knows of its own lamps.
 	Light pad.Config
+	// Audit is told of every presentation that was judged and is not bona fide: the verdict,
+	// signed, without the claim. Of a bona fide one the provider has the record. May be nil.
+	Audit func(biometric.Record)
 	// Capture is how frames are taken; the zero value is the product's.
 	Capture capture.Options
 	// Wait limits each sample; zero means DefaultWait.
@@ -102,7 +105,7 @@ func (p *Pipeline) Present(ctx context.Context, ch biometric.Challenge, guide fu
 	defer t.end(context.WithoutCancel(ctx))
 	verdict, err := t.samples(ctx)
 	if err != nil || verdict.Decision != biometric.BonaFide {
-		return none, verdict, err
+		return none, verdict, errors.Join(err, t.audit(verdict))
 	}
 	sealed, err := t.seal(verdict)
 	if err != nil {
@@ -119,7 +122,7 @@ func (p *Pipeline) Close() error {
 	if p.bench == nil {
 		return nil
 	}
-	err := p.bench.arena.Close()
+	err := p.bench.close()
 	p.bench = nil
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/tilld/tilld/biometric"
-	"github.com/tilld/tilld/biometric/internal/feature"
 	"github.com/tilld/tilld/biometric/palm/roi"
 	"github.com/tilld/tilld/biometric/template"
 )
@@ -34,13 +33,9 @@ func (t *take) keys(err error) error {
 func (t *take) protect(v biometric.Verdict) (*biometric.Protected, error) {
 	f := template.Fields{Characteristic: biometric.PalmVein, Hand: handOf(t.side), Quality: int(100 * t.worst), PAD: v.Decision, At: v.At}
 	if t.ch.Purpose == biometric.Pay {
-		return t.protector.Probe(&t.b.codes[0], f)
+		return t.protector.Probe(t.b.codes[0], f)
 	}
-	codes := make([]*feature.Code, 0, MaxSamples)
-	for i := range t.taken {
-		codes = append(codes, &t.b.codes[i])
-	}
-	return t.protector.Enrol(codes, f)
+	return t.protector.Enrol(t.b.codes[:t.taken], f)
 }
 
 func handOf(s roi.Side) biometric.Hand {
@@ -51,4 +46,19 @@ func handOf(s roi.Side) biometric.Hand {
 		return biometric.RightHand
 	}
 	return biometric.UnknownHand
+}
+
+// audit signs a verdict that nothing is sealed with, for who looks into it afterwards.
+func (t *take) audit(v biometric.Verdict) error {
+	if t.p.o.Audit == nil || v.Modality == "" || v.Decision == biometric.BonaFide {
+		return nil
+	}
+	ch := t.ch
+	ch.Claim = ""
+	r, err := biometric.SignVerdict(ch, v, t.p.o.Signer)
+	if err != nil {
+		return t.keys(err)
+	}
+	t.p.o.Audit(r)
+	return nil
 }

@@ -81,7 +81,7 @@ func (t *take) open(ctx context.Context) error {
 func (t *take) memory() (err error) {
 	p, m := t.p, t.stream.Mode()
 	if p.bench != nil && (p.bench.w != m.Width || p.bench.h != m.Height) {
-		err = p.bench.arena.Close()
+		err = p.bench.close()
 		p.bench = nil
 	}
 	if p.bench == nil && err == nil {
@@ -92,7 +92,7 @@ func (t *take) memory() (err error) {
 	}
 	t.b = p.bench
 	p.mu.Lock()
-	p.locked = t.b.arena.Locked()
+	p.locked = t.b.locked()
 	p.mu.Unlock()
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -50,7 +52,7 @@ func (d *daemon) makePalm() (*palmPart, error) {
 		return nil, fail("start", "[palm]", err)
 	}
 	part.pipeline, err = palm.New(palm.Options{Open: palmDevices(cfg, d.tree), Signer: keys.signer, Level: keys.level,
-		Build: build, Simulated: cfg.Desk, Now: d.wall})
+		Build: build, Simulated: cfg.Desk, Now: d.wall, Audit: d.auditPalm})
 	if err != nil {
 		return nil, fail("start", "[palm]", err)
 	}
@@ -88,6 +90,17 @@ func (d *daemon) palmProvider(cfg config.Palm, keys palmKeys) (*provider.Client,
 		return nil, err
 	}
 	return provider.New(o)
+}
+
+// auditPalm keeps the terminal's word for a presentation that was not accepted: one line of
+// the log that "tilld palm explain" reads.
+func (d *daemon) auditPalm(r biometric.Record) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		d.log.Error("keep the record of a presentation", "err", err)
+		return
+	}
+	d.log.Warn("presentation not accepted", "payment", r.Binding.Payment, "record", base64.StdEncoding.EncodeToString(text))
 }
 
 // wall is the till's clock, trusted or not: no sale begins while it is not.

@@ -59,6 +59,7 @@ func openPalmKeys(cfg *config.Config, keys keyStore) (palmKeys, error) {
 
 type palmCmd struct {
 	Register palmRegisterCmd `cmd:"" help:"Print what a provider must know of this terminal, and make its key if there is none."`
+	Explain  palmExplainCmd  `cmd:"" help:"Say how the liveness of a presentation was judged, and verify the terminal's signature."`
 }
 
 func (palmCmd) Help() string {

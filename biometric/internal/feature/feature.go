@@ -4,6 +4,7 @@ package feature
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/tilld/tilld/internal/secret"
 )
@@ -19,6 +20,11 @@ const (
 // Code is the six planes of a palm. Bit plane*1024 + row*32 + column is bit i%8 of byte i/8,
 // least significant first. It is used by pointer; the zero value is the code of nothing.
 type Code struct{ bits [Bytes]byte }
+
+// In is the code whose bits are the first Bytes bytes of b: memory that is locked, say.
+func In(b []byte) *Code {
+	return (*Code)(unsafe.Pointer((*[Bytes]byte)(b))) // a Code is nothing but these bytes
+}
 
 // Data is the bits themselves, not a copy.
 func (c *Code) Data() *[Bytes]byte { return &c.bits }
