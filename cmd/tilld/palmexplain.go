@@ -30,8 +30,8 @@ Examples:
 // maxRecord bounds what is read of standard input.
 const maxRecord = 64 << 10
 
-// explained is what explain says.
-type explained struct {
+// palmExplained is what explain says.
+type palmExplained struct {
 	Signed  bool              `json:"signed"`
 	Why     string            `json:"why,omitempty"`
 	Binding biometric.Binding `json:"binding"`
@@ -56,14 +56,14 @@ func (c palmExplainCmd) Run(e *env) error {
 	if err != nil {
 		return fail(what, "standard input", err)
 	}
-	out := explained{Signed: true, Binding: r.Binding, Verdict: v}
+	out := palmExplained{Signed: true, Binding: r.Binding, Verdict: v}
 	if err := r.Verify(key); err != nil {
 		out.Signed, out.Why = false, err.Error()
 	}
 	if e.json {
 		e.encode(out)
 	} else {
-		e.explain(out)
+		e.explainPalm(out)
 	}
 	if !out.Signed {
 		return errSaid
@@ -90,8 +90,8 @@ func readRecord(in io.Reader) (r biometric.Record, err error) {
 	return r, d.Decode(&r)
 }
 
-// explain prints a verdict for people.
-func (e *env) explain(x explained) {
+// explainPalm prints a verdict for people.
+func (e *env) explainPalm(x palmExplained) {
 	v := x.Verdict
 	word := string(v.Decision)
 	if v.Decision == biometric.Undetermined {
