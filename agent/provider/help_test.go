@@ -213,6 +213,14 @@ func (d *desk) pay(claim, person string) provider.Answer {
 	return d.identify(d.seal(d.challenge(payment(claim)), person))
 }
 
+// code is an account code of a member.
+func (d *desk) code(member string) string {
+	d.t.Helper()
+	code, err := d.provider.AccountCode(member)
+	d.must(err)
+	return code
+}
+
 // enrol enrols a person as a member.
 func (d *desk) enrol(member, person string) provider.Enrolment {
 	d.t.Helper()
