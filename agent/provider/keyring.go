@@ -176,21 +176,27 @@ func (c *Client) read(body []byte, now time.Time) (*keyring, error) {
 	if err := wire.VerifyList(keys, c.o.RootKeys); err != nil {
 		return nil, err
 	}
-	var list wire.KeyList
-	if err := wire.Decode(keys.List, &list); err != nil {
-		return nil, fmt.Errorf("the signed key list: %w", err)
+	k, list, err := c.readList(keys.List, now)
+	if err != nil {
+		return nil, err
 	}
-	k := &keyring{serial: uint64(list.Serial), digest: sha256.Sum256(keys.List), issued: list.Issued, expires: list.Expires, seal: list.SealKeys}
+	return k, c.open(k, list, keys.Transforms)
+}
+
+// readList checks a list that was signed.
+func (c *Client) readList(signed []byte, now time.Time) (*keyring, wire.KeyList, error) {
+	var list wire.KeyList
+	if err := wire.Decode(signed, &list); err != nil {
+		return nil, list, fmt.Errorf("the signed key list: %w", err)
+	}
+	k := &keyring{serial: uint64(list.Serial), digest: sha256.Sum256(signed), issued: list.Issued, expires: list.Expires, seal: list.SealKeys}
 	if limit := list.Issued.Add(c.o.MaxAge); limit.Before(k.expires) {
 		k.expires = limit
 	}
 	if err := c.judge(list, k, now); err != nil {
-		return nil, err
+		return nil, list, err
 	}
-	if err := k.take(list); err != nil {
-		return nil, err
-	}
-	return k, c.open(k, list, keys.Transforms)
+	return k, list, k.take(list)
 }
 
 // judge refuses lists of another provider, of another time, and older than one seen before.

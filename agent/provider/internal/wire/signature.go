@@ -87,14 +87,14 @@ func ParseRequest(h http.Header, r Request) (RequestSignature, error) {
 	}
 	m := requestParams.FindStringSubmatch(input)
 	if m == nil {
-		return RequestSignature{}, errors.New("Signature-Input is not that of this protocol")
+		return RequestSignature{}, errors.New("the Signature-Input is not that of this protocol")
 	}
 	value, err := unsequence(text, requestLabel)
 	if err != nil {
 		return RequestSignature{}, err
 	}
 	if digest != Digest(r.Body) {
-		return RequestSignature{}, errors.New("Content-Digest is not that of the body")
+		return RequestSignature{}, errors.New("the Content-Digest is not that of the body")
 	}
 	created, _ := strconv.ParseInt(m[2], 10, 64)
 	return RequestSignature{Terminal: m[4], Nonce: m[3], Created: time.Unix(created, 0),
@@ -140,14 +140,14 @@ func VerifyAnswer(h http.Header, status int, body []byte, r Request, asked http.
 	}
 	m := answerParams.FindStringSubmatch(input)
 	if m == nil {
-		return errors.New("Signature-Input is not that of this protocol")
+		return errors.New("the Signature-Input is not that of this protocol")
 	}
 	value, err := unsequence(text, answerLabel)
 	if err != nil {
 		return err
 	}
 	if digest != Digest(body) {
-		return errors.New("Content-Digest is not that of the body")
+		return errors.New("the Content-Digest is not that of the body")
 	}
 	key := find(m[3])
 	if key == nil {
@@ -203,7 +203,7 @@ func unsequence(text, label string) ([]byte, error) {
 	text, ends := strings.CutSuffix(text, ":")
 	b, err := base64.StdEncoding.Strict().DecodeString(text)
 	if !found || !ends || err != nil || len(text) != base64.StdEncoding.EncodedLen(2*size) {
-		return nil, errors.New("Signature is not that of this protocol")
+		return nil, errors.New("the Signature is not that of this protocol")
 	}
 	return b, nil
 }
