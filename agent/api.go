@@ -119,6 +119,7 @@ const (
 	ScreenConsent      ScreenKind = "consent"       // enrolment: the text and its boxes
 	ScreenAccount      ScreenKind = "account"       // enrolment, withdrawal: show or type the code of the provider's app
 	ScreenWithdraw     ScreenKind = "withdraw"      // withdrawal: really?
+	ScreenSaving       ScreenKind = "saving"        // enrolment, withdrawal: with the provider, it cannot be stopped any more
 	ScreenEnrolled     ScreenKind = "enrolled"      // done
 	ScreenNotEnrolled  ScreenKind = "not-enrolled"  // Reason says why; nothing is kept
 	ScreenWithdrawn    ScreenKind = "withdrawn"     // done: nothing is kept any more
@@ -144,8 +145,10 @@ type Screen struct {
 	// CodeEnds is when Code cannot be paid any more; it has a monotonic reading.
 	CodeEnds time.Time `json:"code_ends,omitzero"`
 	// Palm is set while a palm may be presented to pay (Till.Present), and on ScreenIdle while
-	// one may be enrolled or withdrawn (Till.Enrol, Till.Withdraw).
+	// one may be enrolled (Till.Enrol).
 	Palm bool `json:"palm,omitempty"`
+	// Withdraw is set on ScreenIdle while a consent can be withdrawn.
+	Withdraw bool `json:"withdraw,omitempty"`
 	// Step numbers what the person is asked, for Till.Touch; 0 where nothing is. On the screens
 	// of an enrolment or a withdrawal Payment is the number of that.
 	Step     uint64             `json:"step,omitempty"`

@@ -39,6 +39,8 @@ type Recogniser struct {
 	// OneOfMany lets people pay without a member code where the provider's own measurement
 	// allows it (provider.MaxFPIR).
 	OneOfMany bool
+
+	whole *regexp.Regexp // Claim, matching whole codes; made by New
 }
 
 // letters reports whether a member code may have any: the keypad on the screen then has them.
@@ -79,15 +81,16 @@ func (r *Recogniser) title() string {
 	return r.Name
 }
 
-// check is what New refuses.
-func (r *Recogniser) check() error {
+// check is what New refuses. It prepares what the till needs of r.
+func (r *Recogniser) check() (err error) {
 	switch {
 	case r.Modality == "" || r.Pipeline == nil || r.Provider == nil || r.Claim == nil:
 		return errors.New("it has no modality, pipeline, provider or pattern of member codes")
 	case r.Name == "" || r.Merchant == "" || r.Terminal == "":
 		return errors.New("the names of provider, merchant and terminal are needed")
 	}
-	return nil
+	r.whole, err = regexp.Compile(`\A(?:` + r.Claim.String() + `)\z`)
+	return err
 }
 
 // ready says why the recogniser cannot be used now; nil when it can.
@@ -100,23 +103,3 @@ func (r *Recogniser) ready() error {
 	}
 	return nil
 }
-
-// ErrNoPalm is why no palm can be presented now.
-var ErrNoPalm = errors.New("no palm can be presented")
-
-// Present begins a presentation for the payment that waits for a code: the button on the
-// screen. It returns at once; the screen follows. The error is queue.ErrNotFound or wraps
-// ErrNoPalm with the reason.
-func (t *Till) Present(payment string, m biometric.Modality) error { return ErrNoPalm }
-
-// Enrol begins an enrolment at the customer's screen, while nobody pays. It returns at once.
-// The error wraps ErrNoPalm.
-func (t *Till) Enrol(m biometric.Modality) error { return ErrNoPalm }
-
-// Withdraw begins the withdrawal of a consent, likewise.
-func (t *Till) Withdraw(m biometric.Modality) error { return ErrNoPalm }
-
-// Touch is what the person did at the customer's screen. The till takes it only while the
-// step it was done on is the one shown, once, and only where the step allows it; it wipes
-// Code. The error is queue.ErrNotFound or wraps ErrNoPalm.
-func (t *Till) Touch(x Touch) error { x.Code.Wipe(); return ErrNoPalm }

@@ -6,6 +6,8 @@ package agent
 type PalmReason string
 
 const (
+	palmWord = "palm-" // begins every one
+
 	PalmUnusable PalmReason = "palm-unusable"  // it could not be used: show a code
 	PalmUnsure   PalmReason = "palm-unsure"    // it was not certain enough: show a code
 	PalmUnknown  PalmReason = "palm-unknown"   // it does not fit a member, or not the member code

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 )
 
 // payment is one Payment and the goroutine that owns it. Only the owner moves it; others
@@ -24,7 +25,8 @@ type payment struct {
 
 	aborts    chan abortAsk
 	confirms  chan bool
-	offers    chan struct{} // the customer asks for a code of ours; room for one
+	offers    chan struct{}           // the customer asks for a code of ours; room for one
+	wishes    chan biometric.Modality // the person asks to present something; room for one
 	reversals chan struct{}
 
 	ended    chan struct{} // closed once the ending is durable
@@ -37,6 +39,7 @@ type payment struct {
 	contract string    // the only one to pay at, by its name; empty: any
 	sentAt   time.Time // monotonic moment of the last SENDING of this run; zero after a restart
 	screen   Screen    // what the customer of this payment sees, guarded by Till.mu
+	presents bool      // it waits for a code, or for a presentation; guarded by Till.mu
 	late     bool      // it was told that an undone code of ours was paid, guarded by Till.mu
 	// givingBack is set while a paid payment is being reversed; owner is the number of the
 	// goroutine that hears aborts, 0 if there is none; touched is when the record changed
@@ -70,6 +73,7 @@ func (t *Till) newPayment(p sale.Payment) *payment {
 		aborts:    make(chan abortAsk),
 		confirms:  make(chan bool, 1),
 		offers:    make(chan struct{}, 1),
+		wishes:    make(chan biometric.Modality, 1),
 		reversals: make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 		reversed:  make(chan struct{}),

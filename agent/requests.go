@@ -99,6 +99,7 @@ func (t *Till) admit(r PayRequest) (*entry, *payment) {
 	pm.owner = starting
 	e.pm = pm
 	t.byKey[k], t.payments[pm.p.ID], t.lane = e, pm, pm
+	t.makeWay()
 	return e, pm
 }
 

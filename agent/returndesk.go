@@ -55,6 +55,7 @@ func (t *Till) admitScanned(e *entry, r RefundRequest) {
 	t.search(e, b)
 	if e.slip == b {
 		t.lane, t.atReturn = b.desk, b
+		t.makeWay()
 	}
 }
 
@@ -92,6 +93,7 @@ func (t *Till) repeatsScanned(e *entry, pm *payment, ref *sale.Refund) bool {
 
 // showBill arms the scanner and waits for the number of a bill.
 func (t *Till) showBill(ctx context.Context, b *slip) (number string, ending sale.Ending, why string) {
+	t.wayFree(ctx)
 	timer := time.NewTimer(t.o.CodeWait)
 	defer timer.Stop()
 	var last refusal

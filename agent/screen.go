@@ -6,6 +6,7 @@ import (
 
 	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 )
 
 // endShown is how long "paid" or "not paid" stays on the customer's screen.
@@ -189,7 +190,12 @@ func (t *Till) showLane() {
 // sale is possible; idle. The caller holds mu.
 func (t *Till) screenNow() Screen {
 	if t.lane != nil && t.lane.screen.Kind != "" {
-		return t.lane.screen
+		s := t.lane.screen
+		s.Palm = t.lane.presents && mayPresent(s) && t.able[biometric.Palm].present
+		return s
+	}
+	if v := t.visit; v != nil && v.pm == nil && t.lane == nil && v.screen.Kind != "" {
+		return v.screen
 	}
 	if time.Now().Before(t.screens.endedTo) {
 		return t.screens.ended
@@ -213,7 +219,8 @@ func (t *Till) screenNow() Screen {
 	if cause, closed := t.o.Health.Closing(); closed {
 		return Screen{Kind: ScreenClosed, Reason: cause.Code}
 	}
-	return Screen{Kind: ScreenIdle}
+	palm := t.able[biometric.Palm]
+	return Screen{Kind: ScreenIdle, Palm: palm.present, Withdraw: palm.withdraw}
 }
 
 // alarm tells the operator about an order that a person should look at.

@@ -6,11 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/route"
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/internal/secret"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/paycode"
@@ -49,6 +51,10 @@ type waiting struct {
 	deadline time.Time // when the customer must have shown something
 	offer    bool      // a code of ours is to be shown next
 	noOffer  bool      // one could not be made: the till does not try by itself again
+
+	wish     biometric.Modality // a presentation is to be made next
+	captures int                // how often a camera went on for this payment
+	from     *voucher           // ready is a credential that came from there
 }
 
 func (w *waiting) wipe() {
@@ -62,7 +68,13 @@ func (w *waiting) wipe() {
 func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 	t := pm.t
 	var w waiting
-	defer w.wipe()
+	defer func() {
+		w.wipe()
+		if w.from != nil {
+			t.void(w.from)
+		}
+	}()
+	t.wayFree(ctx)
 	if given != nil {
 		w.ready = &scanner.Scan{At: time.Now(), Text: given, Source: "pos"}
 	}
@@ -92,6 +104,13 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 		if w.offer {
 			continue
 		}
+		if w.wish != "" {
+			w.deadline = time.Now().Add(t.o.CodeWait)
+			if over, err := pm.recognise(ctx, &w); over || err != nil {
+				return err
+			}
+			continue
+		}
 		if over, err := pm.takeCode(ctx, &w, scan); over || err != nil {
 			return err
 		}
@@ -102,6 +121,9 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 // takeCode does with a code what it is good for. It reports whether the payment is over, or
 // in other hands.
 func (pm *payment) takeCode(ctx context.Context, w *waiting, scan scanner.Scan) (over bool, err error) {
+	if w.from != nil {
+		return pm.takeCredential(ctx, w, scan)
+	}
 	defer scan.Text.Wipe()
 	out, err := pm.judgeCode(scan, &w.document)
 	switch {
@@ -166,8 +188,8 @@ func (pm *payment) operatorConfirms(ctx context.Context) (bool, error) {
 	}
 }
 
-// present shows the amount, opens the gate and waits for one code, or for the wish to see
-// one of ours: then w.offer is set.
+// present shows the amount, opens the gate and waits for one code, for the wish to see one of
+// ours: then w.offer is set, or for the wish to present a palm: then w.wish is.
 func (pm *payment) present(ctx context.Context, w *waiting) (scanner.Scan, sale.Ending, error) {
 	t := pm.t
 	if w.ready != nil {
@@ -179,6 +201,8 @@ func (pm *payment) present(ctx context.Context, w *waiting) (scanner.Scan, sale.
 		return scanner.Scan{}, sale.EndCancelled, nil
 	}
 	may := t.mayOffer(pm)
+	pm.presentable(w.captures < maxCaptures)
+	defer pm.presentable(false)
 	t.show(pm, Screen{Kind: waitKind(w.reason), Reason: w.reason, Offer: may})
 	if err := t.o.Scanner.Arm(ctx); err != nil {
 		switch {
@@ -208,6 +232,8 @@ func (pm *payment) present(ctx context.Context, w *waiting) (scanner.Scan, sale.
 	case <-pm.offers:
 		w.offer, w.deadline = true, time.Now().Add(t.o.CodeWait)
 		return scanner.Scan{}, sale.Undecided, nil
+	case w.wish = <-pm.wishes:
+		return scanner.Scan{}, sale.Undecided, nil
 	case scan := <-t.o.Scanner.Scans():
 		return scan, sale.Undecided, nil
 	}
@@ -218,6 +244,9 @@ func (pm *payment) present(ctx context.Context, w *waiting) (scanner.Scan, sale.
 func waitKind(reason string) ScreenKind {
 	switch reason {
 	case "", string(OfferNone), string(OfferOver):
+		return ScreenPay
+	}
+	if strings.HasPrefix(reason, palmWord) {
 		return ScreenPay
 	}
 	return ScreenFresh

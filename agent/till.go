@@ -15,6 +15,7 @@ import (
 	"github.com/tilld/tilld/agent/queue"
 	"github.com/tilld/tilld/agent/route"
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/scanner"
 	"github.com/tilld/tilld/scanner/paycode"
 )
@@ -104,13 +105,20 @@ type Till struct {
 	back       chan struct{} // closed and made anew when one is back
 	// recoveringUntil is when a request that is not on record is NotFound again.
 	recoveringUntil time.Time
-	atReturn        *slip    // who holds the return desk; the lane is its desk's while it waits
-	lane            *payment // whom the customer's screen and the scanner belong to
-	nextSeq         uint64
-	resume          []*payment      // in doubt at start, taken up by Run
-	ctx             context.Context // nil while Run does not run
-	started         bool            // everything left open is taken up
-	owners          uint64          // goroutines started so far
+	// able is what can be done with each recogniser now, visit who is before one, and steps
+	// numbers what they are asked.
+	able       map[biometric.Modality]able
+	visit      *visit
+	steps      uint64
+	attacks    int       // presentations judged an attack, since the start
+	attackedAt time.Time // the last one
+	atReturn   *slip     // who holds the return desk; the lane is its desk's while it waits
+	lane       *payment  // whom the customer's screen and the scanner belong to
+	nextSeq    uint64
+	resume     []*payment      // in doubt at start, taken up by Run
+	ctx        context.Context // nil while Run does not run
+	started    bool            // everything left open is taken up
+	owners     uint64          // goroutines started so far
 
 	billing sync.Mutex // held while a bill is compared or adopted
 	screens screens
@@ -146,6 +154,7 @@ func New(o Options) (*Till, error) {
 		seen:       map[string]time.Time{},
 		doubts:     map[*payment]struct{}{},
 		down:       map[int]bool{},
+		able:       map[biometric.Modality]able{},
 		collisions: map[string]struct{}{},
 		back:       make(chan struct{}),
 		nextSeq:    max(o.Recovery.NextPayment, 1),
@@ -164,6 +173,10 @@ func New(o Options) (*Till, error) {
 		t.contracts[c.Ref.Slot] = c
 		t.routes = append(t.routes, route.Row{Slot: c.Ref.Slot, Name: c.Ref.Name, Wallet: c.Ref.Wallet, Schemes: c.Schemes, Currencies: c.Currencies,
 			SaleIDs: c.SaleIDs, Aggregator: c.Aggregator, Offers: c.Offers})
+	}
+	t.o.Recognisers = slices.Clone(o.Recognisers)
+	if err := t.checkRecognisers(); err != nil {
+		return nil, fmt.Errorf("make till: %w", err)
 	}
 	if err := t.load(); err != nil {
 		return nil, fmt.Errorf("make till: %w", err)
@@ -198,6 +211,9 @@ func (t *Till) Run(ctx context.Context) error {
 		return err
 	}
 	t.wg.Go(func() { t.keepReach(ctx) })
+	if len(t.o.Recognisers) > 0 {
+		t.wg.Go(func() { t.keepAble(ctx) })
+	}
 	t.mu.Lock()
 	t.started = true
 	t.mu.Unlock()
