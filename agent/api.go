@@ -147,7 +147,7 @@ type Screen struct {
 	// Palm is set while a palm may be presented to pay (Till.Present), and on ScreenIdle while
 	// one may be enrolled (Till.Enrol).
 	Palm bool `json:"palm,omitempty"`
-	// Withdraw is set on ScreenIdle while a consent can be withdrawn.
+	// Withdraw is set on ScreenIdle and ScreenClosed while a consent can be withdrawn.
 	Withdraw bool `json:"withdraw,omitempty"`
 	// Step numbers what the person is asked, for Till.Touch; 0 where nothing is. On the screens
 	// of an enrolment or a withdrawal Payment is the number of that.

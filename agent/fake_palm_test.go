@@ -2,11 +2,9 @@ package agent_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -373,7 +371,3 @@ func states(events []agent.Event, kind string) (out []string) {
 	}
 	return out
 }
-
-func sum(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
-
-var _ = slices.Contains[[]string]

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent"
-	"github.com/tilld/tilld/agent/provider"
 	"github.com/tilld/tilld/agent/sale"
 	"github.com/tilld/tilld/biometric"
 )
@@ -322,5 +321,3 @@ func TestPalmAvailable(t *testing.T) {
 		c.wantUnsent()
 	})
 }
-
-var _ = provider.Matched

@@ -52,7 +52,9 @@ func (t *Till) receive(m biometric.Modality, verb string, may func(*Recogniser) 
 	v := t.newVisit(r, rand.Text(), verb)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ctx == nil || !t.started || t.visit != nil || t.occupied() != nil || t.screenNow().Kind != ScreenIdle {
+	s := t.screenNow()
+	idle := s.Kind == ScreenIdle || s.Kind == ScreenClosed && verb == "withdraw"
+	if t.ctx == nil || !t.started || t.visit != nil || t.occupied() != nil || !idle {
 		return refuse("the till is not idle")
 	}
 	v.run = t.ctx
@@ -80,7 +82,8 @@ func (v *visit) attend(do func(*visit) (Screen, error), failed Screen) {
 	if t.visit == v {
 		t.visit = nil
 	}
-	if t.lane == nil && len(t.doubts) == 0 && (err == nil || !over && !errors.Is(err, errStopped)) {
+	free := t.lane == nil && len(t.doubts) == 0 && !time.Now().Before(t.screens.endedTo)
+	if free && (err == nil || !over && !errors.Is(err, errStopped)) {
 		t.flash(s, endShown)
 	}
 	t.mu.Unlock()

@@ -216,10 +216,10 @@ func (t *Till) screenNow() Screen {
 		}
 		return t.priced(doubt, Screen{Kind: kind})
 	}
-	if cause, closed := t.o.Health.Closing(); closed {
-		return Screen{Kind: ScreenClosed, Reason: cause.Code}
-	}
 	palm := t.able[biometric.Palm]
+	if cause, closed := t.o.Health.Closing(); closed {
+		return Screen{Kind: ScreenClosed, Reason: cause.Code, Withdraw: palm.withdraw}
+	}
 	return Screen{Kind: ScreenIdle, Palm: palm.present, Withdraw: palm.withdraw}
 }
 

@@ -35,6 +35,7 @@ func everyScreen(t *testing.T) []agent.Screen {
 		{Kind: agent.ScreenFresh, Reason: "merchant-code", Amount: "12.80", Currency: "CNY", Offer: true},
 		{Kind: agent.ScreenPay, Amount: "9999999999.99", Currency: "MYR", Reason: "id-number-shape", Code: someCode, CodeEnds: time.Now().Add(time.Hour)},
 	}
+	out = append(out, palmScreens(t)...)
 	for _, r := range reasonsOfCodes(t) {
 		out = append(out, agent.Screen{Kind: agent.ScreenFresh, Reason: r, Amount: "12.80", Currency: "CNY"})
 	}
@@ -83,6 +84,12 @@ func TestPages(t *testing.T) {
 		"our code is gone": seeOfferGone,
 		"the button":       seeOfferButton,
 		"console refused":  seeConsoleRefused,
+		"palm button":      seePalmButton,
+		"keypad":           seeKeypad,
+		"guidance":         seeGuidance,
+		"agreeing":         seeAgreeing,
+		"consent":          seeConsent,
+		"palm upright":     seePalmUpright,
 	} {
 		t.Run(name, func(t *testing.T) { see(t, b) })
 	}
@@ -105,8 +112,8 @@ func seeCustomerScreen(t *testing.T, b *browser.Browser) {
 				for i, sc := range screens {
 					till.show(sc)
 					w := wordsFor(sc, lang)
-					p.Until(fmt.Sprintf(`document.body.dataset.kind === %q && document.getElementById("detail").textContent === %q && document.getElementById("amount").textContent === %q`,
-						sc.Kind, w.Detail, w.Amount))
+					p.Until(fmt.Sprintf(`document.body.dataset.kind === %q && document.getElementById("detail").textContent === %q && document.getElementById("amount").textContent === %q && document.getElementById("note").textContent === %q`,
+						sc.Kind, w.Detail, w.Amount, w.Note))
 					var read string
 					p.Eval("document.body.innerText", &read)
 					for _, part := range []string{w.Headline, w.Amount, w.Detail, w.Note, say(lang, "page.test")} {

@@ -9,6 +9,9 @@
 //	/payments  the payments on record, without anything that could be charged
 //	/confirm   POST: the operator's decision about an amount above the ceiling
 //	/offer     POST: the customer wants to scan a code of ours
+//	/palm      POST: the person wants to pay by palm
+//	/palm/enrol, /palm/withdraw   POST: the person wants that, while nobody pays
+//	/palm/touch   POST: what the person does on the step that is shown; ?lang= as the page
 //
 // A page that hears nothing for a few seconds says that the connection is lost: a stale
 // "paid" would be a lie. No page loads anything from elsewhere, and none is served to
@@ -28,6 +31,7 @@ import (
 	"github.com/tilld/tilld/agent"
 	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/internal/localweb"
 )
 
@@ -38,6 +42,10 @@ type Till interface {
 	Payments(openOnly bool) []sale.Payment
 	Confirm(c agent.Confirmation) error
 	Offer(payment string) error
+	Present(payment string, m biometric.Modality) error
+	Enrol(m biometric.Modality) error
+	Withdraw(m biometric.Modality) error
+	Touch(x agent.Touch) error
 }
 
 // Options is what the pages are made of.
@@ -95,6 +103,10 @@ func New(o Options) *Server {
 	mux.HandleFunc("GET /payments", s.payments)
 	mux.HandleFunc("POST /confirm", s.confirm)
 	mux.HandleFunc("POST /offer", s.offer)
+	mux.HandleFunc("POST /palm", s.present)
+	mux.HandleFunc("POST /palm/enrol", s.enrol)
+	mux.HandleFunc("POST /palm/withdraw", s.withdraw)
+	mux.HandleFunc("POST /palm/touch", s.touch)
 	s.handler = localweb.Guard(mux)
 	return s
 }

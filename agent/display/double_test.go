@@ -12,6 +12,7 @@ import (
 	"github.com/tilld/tilld/agent"
 	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 )
 
 // stage is a till in memory: a test sets its screen, and whoever watches sees it.
@@ -22,6 +23,8 @@ type stage struct {
 	confirmed []agent.Confirmation
 	refuse    error
 	offered   []string
+	touched   []agent.Touch
+	begun     []string
 	watchers  map[*watcher]struct{}
 }
 
@@ -109,6 +112,44 @@ func (s *stage) Offer(payment string) error {
 	}
 	s.offered = append(s.offered, payment)
 	return nil
+}
+
+func (s *stage) begin(what string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse != nil {
+		return s.refuse
+	}
+	s.begun = append(s.begun, what)
+	return nil
+}
+
+func (s *stage) Present(payment string, m biometric.Modality) error {
+	return s.begin("present " + string(m) + " " + payment)
+}
+func (s *stage) Enrol(m biometric.Modality) error    { return s.begin("enrol " + string(m)) }
+func (s *stage) Withdraw(m biometric.Modality) error { return s.begin("withdraw " + string(m)) }
+
+func (s *stage) Touch(x agent.Touch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse != nil {
+		return s.refuse
+	}
+	s.touched = append(s.touched, x)
+	return nil
+}
+
+func (s *stage) touches() []agent.Touch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.touched)
+}
+
+func (s *stage) beginnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.begun)
 }
 
 func (s *stage) wishes() []string {

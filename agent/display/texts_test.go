@@ -128,7 +128,7 @@ func TestTexts(t *testing.T) {
 	for _, g := range constants(t, "../../biometric", "Guidance") {
 		want["guide."+g] = true
 	}
-	want["page.scan"] = true // beside a code
+	want["page.scan"], want["page.palm.count"] = true, true
 	asked := regexp.MustCompile(`\.T "([^"]+)"`)
 	pages, _ := filepath.Glob("page/*.html")
 	for _, p := range pages {

@@ -27,6 +27,10 @@ type shown struct {
 	Words words  `json:"words"`
 	// Picture is the QR code of Screen.Code.
 	Picture *picture `json:"picture,omitempty"`
+	// Consent is the text of ScreenConsent; Left is for how many milliseconds more the step is
+	// shown.
+	Consent *agent.ConsentText `json:"consent,omitempty"`
+	Left    int64              `json:"left,omitempty"`
 }
 
 func (s *Server) language(r *http.Request) string {
@@ -35,12 +39,13 @@ func (s *Server) language(r *http.Request) string {
 
 func (s *Server) shown(sc agent.Screen, lang string) shown {
 	sc.Test = sc.Test || s.o.Test
-	p, err := drawCode(sc, time.Now())
+	now := time.Now()
+	p, err := drawCode(sc, now)
 	if err != nil {
 		s.o.Log.Error("a code is not shown", "payment", sc.Payment, "err", err)
 		sc.Code = ""
 	}
-	return shown{Screen: sc, Lang: lang, Words: wordsFor(sc, lang), Picture: p}
+	return shown{Screen: sc, Lang: lang, Words: wordsFor(sc, lang), Picture: p, Consent: consentFor(sc, lang), Left: left(sc, now)}
 }
 
 // screen answers with the current screen as JSON.
@@ -60,6 +65,9 @@ func wordsFor(sc agent.Screen, lang string) words {
 		w.Detail = say(lang, "page.scan")
 	}
 	w.Amount = writeAmount(sc.Amount, sc.Currency, lang)
+	if w, ok := palmWords(sc, w, lang); ok {
+		return w
+	}
 	switch sc.Kind {
 	case agent.ScreenFresh, agent.ScreenNotPaid, agent.ScreenClosed:
 		w.Note = w.Detail

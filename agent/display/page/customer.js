@@ -8,7 +8,9 @@
     starting: "wait", connecting: "wait", idle: "idle", operator: "person", pay: "pay", fresh: "fresh",
     sending: "wait", confirm: "phone", doubt: "stop", undoing: "stop", paid: "yes", "not-paid": "no",
     closing: "wait", closed: "closed", lost: "lost", return: "phone", refunding: "wait", refunded: "yes",
-    "not-refunded": "no",
+    "not-refunded": "no", claim: "person", account: "phone", present: "wait", matching: "wait", agree: "person",
+    consent: "person", withdraw: "person", saving: "wait", enrolled: "yes", "not-enrolled": "no", withdrawn: "yes",
+    "not-withdrawn": "no",
   };
 
   function show(kind, words) {
@@ -20,13 +22,14 @@
 
   // The code that the customer may scan. The till takes it away; the page does so as well
   // when its time is over, or when nobody vouches for it any more.
-  let ends = 0, payment = "";
+  let ends = 0, over = 0, payment = "";
   function showCode(s) {
     const p = s.picture, svg = at("code");
     payment = s.payment || "";
     at("offer").hidden = !s.offer;
     at("offer").disabled = false;
     ends = p ? performance.now() + p.left : 0;
+    over = s.left ? performance.now() + s.left : 0; // of a step
     if (p) {
       svg.setAttribute("viewBox", "0 0 " + p.size + " " + p.size);
       svg.firstElementChild.setAttribute("d", p.path);
@@ -39,7 +42,8 @@
     document.body.toggleAttribute("data-code", on);
     at("code").toggleAttribute("hidden", !on);
     if (!on) at("code").firstElementChild.removeAttribute("d");
-    line.textContent = on ? line.dataset.text.replace("%d", Math.ceil(left / 1000)) : "";
+    const rest = on ? left : over - performance.now();
+    line.textContent = on || rest > 0 && rest <= 30000 ? line.dataset.text.replace("%d", Math.ceil(rest / 1000)) : "";
   }
   setInterval(tick, 250);
 
@@ -60,6 +64,7 @@
 
   function lost() {
     const l = at("lost").dataset;
+    document.dispatchEvent(new CustomEvent("screen", { detail: { kind: "lost" } }));
     show("lost", { headline: l.headline, detail: l.detail });
     showCode({});
   }
@@ -83,6 +88,7 @@
       const s = JSON.parse(e.data);
       at("test").hidden = at("test").hidden && !s.test;
       showCode(s);
+      document.dispatchEvent(new CustomEvent("screen", { detail: s })); // palm.js
       show(s.kind, s.words);
     });
     source.addEventListener("beat", () => heard(patience));
