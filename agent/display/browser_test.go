@@ -112,8 +112,8 @@ func seeCustomerScreen(t *testing.T, b *browser.Browser) {
 				for i, sc := range screens {
 					till.show(sc)
 					w := wordsFor(sc, lang)
-					p.Until(fmt.Sprintf(`document.body.dataset.kind === %q && document.getElementById("detail").textContent === %q && document.getElementById("amount").textContent === %q && document.getElementById("note").textContent === %q`,
-						sc.Kind, w.Detail, w.Amount, w.Note))
+					p.Until(fmt.Sprintf(`document.body.dataset.kind === %q && document.getElementById("detail").textContent === %q && document.getElementById("amount").textContent === %q && document.getElementById("note").textContent === %q && document.getElementById("headline").textContent === %q`,
+						sc.Kind, w.Detail, w.Amount, w.Note, w.Headline))
 					var read string
 					p.Eval("document.body.innerText", &read)
 					for _, part := range []string{w.Headline, w.Amount, w.Detail, w.Note, say(lang, "page.test")} {
