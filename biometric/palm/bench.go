@@ -72,9 +72,6 @@ func newBench(w, h int, light pad.Config) (_ *bench, err error) {
 	return b, err
 }
 
-// locked says why the memory could be swapped out or dumped, nil where it cannot.
-func (b *bench) locked() error { return errors.Join(b.arena.Locked(), b.kept.Locked()) }
-
 // close wipes the memory and gives it back.
 func (b *bench) close() (err error) {
 	for _, a := range []*secret.Arena{b.arena, b.kept} {

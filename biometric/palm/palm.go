@@ -56,9 +56,6 @@ type Pipeline struct {
 	busy sync.Mutex
 
 	bench *bench // its memory, made by the first presentation; guarded by busy
-
-	mu     sync.Mutex
-	locked error // why memory could be swapped out, once it is known
 }
 
 var _ biometric.Pipeline = (*Pipeline)(nil)
@@ -80,16 +77,11 @@ func New(o Options) (*Pipeline, error) {
 	return &Pipeline{o: o}, nil
 }
 
+// Memory is how many bytes of locked memory a presentation takes, for pictures of 640x480.
+const Memory = 4 << 20
+
 // Ready implements biometric.Pipeline. Whether there is a camera turns out when it is opened.
 func (p *Pipeline) Ready() error { return nil }
-
-// Locked says why frames could be swapped out or dumped, nil where they cannot, as far as
-// the last presentation found out.
-func (p *Pipeline) Locked() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.locked
-}
 
 // Present implements biometric.Pipeline.
 func (p *Pipeline) Present(ctx context.Context, ch biometric.Challenge, guide func(biometric.Guidance)) (biometric.Sealed, biometric.Verdict, error) {

@@ -91,9 +91,6 @@ func (t *take) memory() (err error) {
 		return err
 	}
 	t.b = p.bench
-	p.mu.Lock()
-	p.locked = t.b.locked()
-	p.mu.Unlock()
 	return nil
 }
 

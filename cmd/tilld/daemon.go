@@ -292,7 +292,7 @@ func (d *daemon) run(ctx context.Context, ready func(addresses)) error {
 		return nil
 	})
 	if d.palm != nil {
-		part(func() error { d.palm.run(ctx, d.health); return nil })
+		part(func() error { d.palm.run(ctx); return nil })
 	}
 	if d.goods != nil {
 		part(func() error { d.goods.run(ctx); return nil })

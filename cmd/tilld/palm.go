@@ -25,6 +25,7 @@ import (
 	"github.com/tilld/tilld/drivers/sense"
 	"github.com/tilld/tilld/drivers/uevent"
 	"github.com/tilld/tilld/drivers/v4l2"
+	"github.com/tilld/tilld/internal/secret"
 )
 
 // palmPart is paying by palm: the pipeline and the provider behind it.
@@ -47,6 +48,7 @@ func (d *daemon) makePalm() (*palmPart, error) {
 	if err != nil {
 		return nil, fail("start", "[palm]", err)
 	}
+	d.checkLocking()
 	part := &palmPart{}
 	if part.provider, err = d.palmProvider(cfg, keys); err != nil {
 		return nil, fail("start", "[palm]", err)
@@ -90,6 +92,19 @@ func (d *daemon) palmProvider(cfg config.Palm, keys palmKeys) (*provider.Client,
 		return nil, err
 	}
 	return provider.New(o)
+}
+
+// checkLocking says whether frames could be swapped out: a limit of the process forbids more
+// often than not what the pipeline asks for.
+func (d *daemon) checkLocking() {
+	arena, err := secret.NewArena(palm.Memory)
+	if err == nil {
+		err = errors.Join(arena.Locked(), arena.Close())
+	}
+	if err != nil {
+		d.health.Set(health.Cause{Code: causeMemory, Severity: health.Warning, Text: "the memory of palms is not locked: " + oneLine(err),
+			Hint: "LimitMEMLOCK=16M in the unit, or: ulimit -l 16384"})
+	}
 }
 
 // auditPalm keeps the terminal's word for a presentation that was not accepted: one line of
@@ -158,11 +173,11 @@ func palmDevices(cfg config.Palm, tree *uevent.Tree) func(context.Context) (sens
 	}
 }
 
-// causePalm is the code of what is wrong with paying by palm.
-const causePalm = "palm"
+// causeMemory is the code of what is wrong with the memory of palms.
+const causeMemory = "memory"
 
-// run keeps the provider's keys fresh until ctx ends, and says why palms cannot be taken.
-func (p *palmPart) run(ctx context.Context, board *health.Board) {
+// run keeps the provider's keys fresh until ctx ends.
+func (p *palmPart) run(ctx context.Context) {
 	p.provider.Run(ctx) // ends with ctx alone
 	p.pipeline.Close()
 	p.provider.Close()
