@@ -44,6 +44,7 @@ const (
 	AlbedoRatio   = "albedo-ratio"
 	AlbedoRelief  = "albedo-relief"
 	Frozen        = "frozen"
+	Parallax      = "parallax"
 	LineMatch     = "line-match"
 	LineRatio     = "line-ratio"
 )
@@ -65,13 +66,14 @@ func detectors(c Config) []detector {
 		{cue(NIRReturn, 20, 235, 10, 255), true, nirReturn},
 		{cue(NIRBackground, -1, 0.35, -1, 0.5), true, nirBackground},
 		{cue(Highlight, 0, 2, 0, 3), true, highlight},
-		{cue(CrossBand, 0.30, 0.43, 0.287, 0.443), true, crossBand},
+		{cue(CrossBand, 0.30, 0.443, 0.287, 0.454), true, crossBand},
 		{cue(LineMatch, 0.22, 0.9, 0.15, 0.97), true, lineMatch},
 		{cue(LineRatio, 0.4, 3, 0.25, 4), true, lineRatio},
 		{cue(VeinContrast, 1, 20, 0.6, 30), true, veinContrast},
 		{cue(AlbedoRelief, 0.5, 40, 0.3, 60), true, albedoRelief},
 		{cue(AlbedoRatio, 0.6, 4, 0.5, 6), c.Balance > 0, albedoRatio(c.Balance)},
 		{cue(Saturation, 0, 0.02, 0, 1), true, saturation},
+		{cue(Parallax, 0, far, 0, far), false, parallax},
 		{cue(Focus, 0.5, far, 0, far), true, focus},
 	}
 }

@@ -109,15 +109,16 @@ func between(s *capture.Shot, x, y float64) float64 {
 func TestInstruments(t *testing.T) {
 	n := *presentations
 	if n == 0 {
-		n = 8
+		n = 4
 		if testing.Short() {
-			n = 2
+			n = 1
 		}
 	}
-	bonaFide := judgeAll(t, stage.BonaFide, n)
+	f := stage.NewFilm(stage.DefaultSensor())
+	bonaFide := judgeAll(t, f, stage.BonaFide, n)
 	attacks := map[string]rates.Outcomes{}
 	for _, name := range stage.Instruments() {
-		attacks[name] = judgeAll(t, name, n)
+		attacks[name] = judgeAll(t, f, name, n)
 	}
 	l := rates.Judge(bonaFide, attacks)
 	var b strings.Builder
@@ -144,8 +145,8 @@ func TestInstruments(t *testing.T) {
 }
 
 // judgeAll judges n presentations of a kind.
-func judgeAll(t *testing.T, name string, n int) (o rates.Outcomes) {
-	f, p := stage.NewFilm(stage.DefaultSensor()), New(Config{})
+func judgeAll(t *testing.T, f *stage.Film, name string, n int) (o rates.Outcomes) {
+	p := New(Config{})
 	reasons, scores := map[string]int{}, map[string][]float64{}
 	for i := range uint64(n) {
 		shownTo := stage.Live(stage.Careful(i))

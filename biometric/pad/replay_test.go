@@ -16,7 +16,7 @@ import (
 func TestReplaysUnderAnotherOrder(t *testing.T) {
 	hands, each := 20, 500
 	if testing.Short() {
-		hands, each = 4, 250
+		hands, each = 2, 500
 	}
 	rng := rand.NewChaCha8([32]byte{7})
 	p, passed, undetermined := New(Config{}), 0, 0

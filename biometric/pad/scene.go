@@ -37,6 +37,9 @@ type scene struct {
 	ranks   ranks
 	samples [grid]float32
 	bands   [2]filtered
+	flow    [blocks * blocks]flow
+	columns [2][maxSide]int32
+	rows    [2][maxSide]int32
 	sums    [(roi.Size + 1) * (roi.Size + 1)]uint32
 }
 
