@@ -31,6 +31,8 @@ type Finder struct {
 	sum   []byte // of regions, 32 bits a pixel
 	added int
 
+	inverted bool // the hand is the darker part of the small picture
+
 	hist  [256]int32
 	runs  []run
 	areas []int32
@@ -84,57 +86,23 @@ func (f *Finder) Find(lit, dark []byte) (Hand, error) {
 	if s.high-s.low < minContrast {
 		return f.nothing(dark)
 	}
-	level := int(s.low + 0.45*(s.high-s.low))
-	if !f.label(f.small, f.sw, f.sh, byte(level), false) || len(f.parts) == 0 || f.parts[0].area < f.sw*f.sh/100 {
+	found := f.search(s, dark == nil)
+	if len(f.parts) == 0 || f.parts[0].area < f.sw*f.sh/100 {
 		return f.nothing(dark)
 	}
-	found := f.look(0, nil)
 	if found.cost > maxCost {
 		return f.shapeless(&f.parts[0], dark)
 	}
-	h := f.measure(lit, dark, &f.parts[0], &found, s.low)
-	if f.another(&found) {
+	back := s.low
+	if f.inverted {
+		back = s.high
+	}
+	h := f.measure(lit, dark, &f.parts[found.part], &found, back)
+	if dark != nil && f.another(&found) {
 		h.Guide, h.Quality = biometric.OneOnly, 0
 		return h, ErrMany
 	}
 	return h, nil
-}
-
-// look takes a component for a hand and looks for its valleys, away from those of another.
-func (f *Finder) look(k int, other *triple) triple {
-	p := &f.parts[k]
-	first := f.runs[p.first]
-	best := triple{cost: math.Inf(1)}
-	f.paint(f.mask, f.sw, p.first)
-	if !f.trace(f.mask, f.sw, f.sh, int(first.x0), int(first.y)) {
-		return best
-	}
-	size := math.Sqrt(float64(p.area))
-	for i := range 12 {
-		d := toward(float64(i) * math.Pi / 6)
-		if t := f.triples(d, f.valleys(d, 0.05*size), size, other); t.cost < best.cost {
-			best = t
-		}
-	}
-	return best
-}
-
-// another reports whether a second hand is in view, in one piece with the first or apart.
-func (f *Finder) another(first *triple) bool {
-	if t := f.look(0, first); t.cost < maxCost*0.7 {
-		return true
-	}
-	for k := 1; k < len(f.parts); k++ {
-		if f.parts[k].area*5 < f.parts[0].area {
-			break
-		}
-		t := f.look(k, nil)
-		f.paint(f.mask, f.sw, f.parts[0].first)
-		if t.cost < maxCost {
-			return true
-		}
-	}
-	return false
 }
 
 // measure makes a Hand of three valleys. back is how bright the background is.
@@ -186,7 +154,7 @@ func (f *Finder) Wipe() {
 	for _, b := range [][]byte{f.small, f.mask, f.patch, f.cut, f.sum} {
 		secret.Zero(b)
 	}
-	f.added = 0
+	f.added, f.inverted = 0, false
 	f.hist = [256]int32{}
 	clear(f.runs[:cap(f.runs)])
 	clear(f.areas)

@@ -118,7 +118,7 @@ func (f *Finder) darkAt(lit, dark []byte, p Point, axis way, side, u, far, level
 	return l, r, true
 }
 
-// at is lit minus dark between the pixels.
+// at is lit minus dark between the pixels; less than 0 where the hand is what is darker.
 func (f *Finder) at(lit, dark []byte, p Point) float64 {
 	x, y := max(0, min(p.X, float64(f.w)-1.001)), max(0, min(p.Y, float64(f.h)-1.001))
 	i := int(y)*f.w + int(x)
@@ -130,5 +130,9 @@ func (f *Finder) at(lit, dark []byte, p Point) float64 {
 		c -= float64(dark[i+f.w])
 		d -= float64(dark[i+f.w+1])
 	}
-	return (a*(1-fx)+b*fx)*(1-fy) + (c*(1-fx)+d*fx)*fy
+	v := (a*(1-fx)+b*fx)*(1-fy) + (c*(1-fx)+d*fx)*fy
+	if f.inverted {
+		return -v
+	}
+	return v
 }

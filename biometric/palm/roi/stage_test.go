@@ -89,8 +89,8 @@ func TestTruth(t *testing.T) {
 	if got.within*100 < 95*m {
 		t.Errorf("less than 95 %% within 8 px and 4 degrees")
 	}
-	if at(got.offset, .5) > 4 {
-		t.Errorf("median offset above 4 px")
+	if at(got.offset, .5) > 3 {
+		t.Errorf("median offset above 3 px")
 	}
 }
 

@@ -104,6 +104,7 @@ type triple struct {
 	v     [3]valley
 	cost  float64 // how unlike a hand; 0 is the best
 	ahead way     // in which the fingers were looked for
+	part  int     // the component
 }
 
 // maxCost is what a triple may cost to be taken for a hand.
