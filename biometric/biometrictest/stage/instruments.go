@@ -116,7 +116,7 @@ func (m *maker) print(clear bool) *Presentation {
 	s := t.sheet
 	// Toner and fibres are uneven, and not alike in both lights.
 	grain := [2]noise{{m.rng.Uint32(), m.between(2, 4)}, {m.rng.Uint32(), m.between(2, 4)}}
-	uneven := m.between(0.04, 0.16)
+	uneven := m.between(0.04, 0.12)
 	brightest := s.brightest(veins)
 	curve := newTones(black, m.between(0.55, 0.97), m.between(0.8, 1.2))
 	for i := range s.data {

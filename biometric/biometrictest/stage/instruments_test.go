@@ -75,6 +75,10 @@ func TestPhysics(t *testing.T) {
 		w, wm := detail(region(f, Still(f, p, at, capture.White), dark, truth))
 		return seen{nm, wm, deviation(n), deviation(w), correlation(n, w)}
 	}
+	seeds := uint64(2)
+	if testing.Short() {
+		seeds = 1
+	}
 	o := Options{Person: 11, Scale: 0.85, Arrive: -1, Tone: 0.45}
 	live := see(Live(o))
 	t.Logf("live: %.3f", live)
@@ -91,7 +95,7 @@ func TestPhysics(t *testing.T) {
 		{BlankGlove, func(s seen) bool { return s.nirDetail < live.nirDetail*0.75 && s.whiteDetail < live.whiteDetail*0.75 }, "smooth in both lights"},
 		{TwoLayer, func(s seen) bool { return math.Abs(s.same-live.same) < 0.3 && s.nir > 30 }, "as live"},
 	} {
-		for seed := range uint64(2) {
+		for seed := range seeds {
 			s := see(AttackOn(c.name, o, seed))
 			t.Logf("%s: %.3f", c.name, s)
 			if !c.ok(s) {
