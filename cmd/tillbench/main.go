@@ -63,6 +63,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return powerCuts(ctx, args[1:], stdout, stderr)
 		case "palm":
 			return runPalm(ctx, args[1:], stdout, stderr)
+		case "palm-pad":
+			return runPad(ctx, args[1:], stdout, stderr)
 		case "palm-make":
 			return runPalmMake(ctx, args[1:], stdout, stderr)
 		}
