@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/tilld/tilld/biometric/biometrictest/attack"
 	"github.com/tilld/tilld/biometric/palm/roi"
 	"github.com/tilld/tilld/cmd/tillbench/palmeval"
 )
@@ -20,7 +21,6 @@ type palmOptions struct {
 	ROI       bool   `name:"roi" help:"The pictures are regions of palms already: squares, resampled to 128x128 where they are not."`
 	JSON      bool   `name:"json" help:"Print JSON."`
 	Shift     int    `name:"shift" default:"-1" placeholder:"CELLS" help:"Shifts of all comparisons in cells of 4 pixels, 0 to 8 (default: what each profile has, 2 and 3). Loosely cut regions need 4."`
-	Turn      int    `name:"turn" default:"-1" placeholder:"QUARTERS" help:"Turn pictures of hands clockwise so that the fingers point up, 0 to 3 quarters (default: what most of a few pictures say)."`
 	Limit     int    `name:"limit" default:"40000" help:"Probes compared with subjects, over all; impostors beyond it are left out by chance."`
 	Seed      uint64 `name:"seed" default:"1" help:"Of keys, chance and simulated palms: the same seed gives the same figures."`
 	Repeats   int    `name:"repeats" default:"200" help:"Draws of identities for the bounds."`
@@ -47,8 +47,8 @@ func runPalm(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if !ok {
 		return err
 	}
-	if o.Shift < -1 || o.Shift > 8 || o.Turn < -1 || o.Turn > 3 {
-		return fmt.Errorf("evaluate palms: --shift is 0 to 8 cells, --turn 0 to 3 quarters")
+	if o.Shift < -1 || o.Shift > attack.MaxRadius {
+		return fmt.Errorf("evaluate palms: --shift is 0 to %d cells", attack.MaxRadius)
 	}
 	r, err := evaluatePalms(ctx, o, stderr)
 	if err != nil {
@@ -141,13 +141,6 @@ func (o palmOptions) source() (palmeval.Source, *palmeval.Report, error) {
 		r.Notes = append(r.Notes, p.Sizes()...)
 		return p, r, nil
 	}
-	turn := o.Turn
-	if turn < 0 {
-		if turn = p.Turned(); turn != 0 {
-			r.Notes = append(r.Notes, fmt.Sprintf("pictures are turned clockwise by %d degrees: there most of a few showed a palm (--turn)", 90*turn))
-		}
-	}
-	p.Turn(turn)
 	return p, r, nil
 }
 

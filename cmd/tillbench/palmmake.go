@@ -21,13 +21,14 @@ import (
 
 // makeOptions is the command line of tillbench palm-make.
 type makeOptions struct {
-	Dir      string `arg:"" help:"The folder to write, which must be empty or not be there."`
-	What     string `name:"what" enum:"regions,hands,presentations" default:"regions" help:"regions of 128x128 pixels in two bands, for palm --roi; whole hands under the 850 nm lamp, for palm; presentations of live hands and attack instruments, for palm-pad."`
-	Subjects int    `name:"subjects" default:"20" help:"How many palms, or presentations of each kind."`
-	First    int    `name:"first" default:"3" help:"Captures of each in session 1."`
-	Second   int    `name:"second" default:"3" help:"Captures of each in session 2."`
-	Seed     uint64 `name:"seed" default:"1" help:"The same seed gives the same palms."`
-	Hard     bool   `name:"hard" help:"Poorly cut regions, so that there are errors to count."`
+	Dir      string   `arg:"" help:"The folder to write, which must be empty or not be there."`
+	What     string   `name:"what" enum:"regions,hands,presentations" default:"regions" help:"regions of 128x128 pixels in two bands, for palm --roi; whole hands under the 850 nm lamp, for palm; presentations of live hands and attack instruments, for palm-pad."`
+	Subjects int      `name:"subjects" default:"20" help:"How many palms, or presentations of each kind."`
+	Kinds    []string `name:"kinds" placeholder:"NAME,..." help:"Of presentations, these alone: bonafide, and instruments."`
+	First    int      `name:"first" default:"3" help:"Captures of each in session 1."`
+	Second   int      `name:"second" default:"3" help:"Captures of each in session 2."`
+	Seed     uint64   `name:"seed" default:"1" help:"The same seed gives the same palms."`
+	Hard     bool     `name:"hard" help:"Poorly cut regions, so that there are errors to count."`
 }
 
 const makeHelp = `Write simulated data as a folder that tillbench palm or tillbench palm-pad reads: to see
@@ -67,10 +68,10 @@ func runPalmMake(ctx context.Context, args []string, stdout, stderr io.Writer) e
 // writer is how many things are written, and what writes each.
 func (o makeOptions) writer() (n int, write func(i int) error, err error) {
 	if o.What == "presentations" {
-		if o.Subjects < 1 {
-			return 0, nil, errors.New("write presentations: want 1 or more")
+		src, err := padeval.NewSimulated(o.Subjects, o.Kinds, o.Seed)
+		if err != nil {
+			return 0, nil, err
 		}
-		src := padeval.NewSimulated(o.Subjects, o.Seed)
 		return src.Len(), func(i int) error {
 			t, err := src.Take(i)
 			if err != nil {

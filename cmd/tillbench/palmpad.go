@@ -12,12 +12,13 @@ import (
 
 // padOptions is the command line of tillbench palm-pad.
 type padOptions struct {
-	Data      string  `name:"data" placeholder:"DIR" xor:"from" required:"" help:"Evaluate DIR/bonafide|<instrument>/<try>/frames.json, with the pictures beside it."`
-	Synthetic int     `name:"synthetic" placeholder:"N" xor:"from" required:"" help:"Evaluate N simulated presentations of live hands and of each instrument instead."`
-	JSON      bool    `name:"json" help:"Print JSON: every presentation with its cues."`
-	Cues      bool    `name:"cues" help:"Print the scores of every cue as well."`
-	Balance   float64 `name:"balance" placeholder:"RATIO" help:"Brightness of a matt white sheet under the NIR lamp over that under the white one, both less dark (default: not measured)."`
-	Seed      uint64  `name:"seed" default:"1" help:"Of simulated presentations: the same seed gives the same figures."`
+	Data      string   `name:"data" placeholder:"DIR" xor:"from" required:"" help:"Evaluate DIR/bonafide|<instrument>/<try>/frames.json, with the pictures beside it."`
+	Synthetic int      `name:"synthetic" placeholder:"N" xor:"from" required:"" help:"Evaluate N simulated presentations of live hands and of each instrument instead."`
+	Kinds     []string `name:"kinds" placeholder:"NAME,..." help:"Simulate these alone: bonafide, and instruments."`
+	JSON      bool     `name:"json" help:"Print JSON: every presentation with its cues."`
+	Cues      bool     `name:"cues" help:"Print the scores of every cue as well."`
+	Balance   float64  `name:"balance" placeholder:"RATIO" help:"Brightness of a matt white sheet under the NIR lamp over that under the white one, both less dark (default: not measured)."`
+	Seed      uint64   `name:"seed" default:"1" help:"Of simulated presentations: the same seed gives the same figures."`
 }
 
 const padHelp = `Evaluate liveness (presentation attack detection) on recorded presentations: each is taken
@@ -51,10 +52,11 @@ func evaluatePad(ctx context.Context, o padOptions, stderr io.Writer) (*padeval.
 	var src padeval.Source
 	name := o.Data
 	if o.Data == "" {
-		if o.Synthetic < 1 || o.Synthetic > 1e6 {
-			return nil, fmt.Errorf("evaluate liveness: --synthetic is 1 or more")
+		s, err := padeval.NewSimulated(o.Synthetic, o.Kinds, o.Seed)
+		if err != nil {
+			return nil, err
 		}
-		src, name = padeval.NewSimulated(o.Synthetic, o.Seed), fmt.Sprintf("%d simulated presentations of each kind, seed %d", o.Synthetic, o.Seed)
+		src, name = s, fmt.Sprintf("%d simulated presentations of each kind, seed %d", o.Synthetic, o.Seed)
 	} else {
 		f, err := padeval.OpenFolder(o.Data)
 		if err != nil {

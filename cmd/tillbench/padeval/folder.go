@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tilld/tilld/biometric/capture"
+	"github.com/tilld/tilld/biometric/pad"
 	"github.com/tilld/tilld/cmd/tillbench/picture"
 	"github.com/tilld/tilld/drivers/sense"
 )
@@ -121,22 +122,29 @@ func (f *Folder) Take(i int) (Take, error) {
 	if err != nil {
 		return Take{}, err
 	}
-	t := Take{Order: order(frames)}
+	var t Take
 	pixels := 0
 	for n, frame := range frames {
+		if frame.Mixed {
+			continue
+		}
 		g, err := picture.Read(filepath.Join(dir, frame.File))
 		if err != nil {
 			return Take{}, fmt.Errorf("frame %d: %w", n, err)
 		}
 		g = g.Shrink((max(g.Width, g.Height) + longest - 1) / longest)
-		if n > 0 && (g.Width != t.Shots[0].Width || g.Height != t.Shots[0].Height) {
+		if len(t.Shots) > 0 && (g.Width != t.Shots[0].Width || g.Height != t.Shots[0].Height) {
 			return Take{}, fmt.Errorf("frame %d is %d x %d pixels, the first is %d x %d", n, g.Width, g.Height, t.Shots[0].Width, t.Shots[0].Height)
 		}
 		if pixels += len(g.Pix); pixels > maxPixels {
 			return Take{}, errors.New("the frames are too many or too large")
 		}
-		t.Shots = append(t.Shots, capture.Shot{Light: frame.Light, Phase: frame.phase, Settled: frame.Settled && !frame.Mixed,
+		t.Shots = append(t.Shots, capture.Shot{Light: frame.Light, Settled: frame.Settled,
 			At: sense.Time(frame.MS * 1e6), Width: g.Width, Height: g.Height, Luma: g.Pix})
 	}
+	if len(t.Shots) == 0 {
+		return Take{}, errors.New("both lamps shine in every frame")
+	}
+	t.Order = pad.Number(t.Shots)
 	return t, nil
 }

@@ -22,7 +22,6 @@ type Frame struct {
 	Mixed bool
 	// Settled is false where a lamp may have been switched during its exposure.
 	Settled bool
-	phase   int
 }
 
 // FramesHelp is the form of the file, for people.
@@ -84,24 +83,17 @@ func parseFrames(data []byte) ([]Frame, error) {
 			return nil, fmt.Errorf("frames.json: frame %d is of %g ms, after one of %g ms", i, f.MS, frames[i-1].MS)
 		}
 	}
-	phases(frames, said)
+	settle(frames, said)
 	return frames, nil
 }
 
-// phases numbers runs of one light, and passes over the first frame of a run of several.
-func phases(frames []Frame, said []bool) {
+// settle passes over the first frame of a run of several in one light.
+func settle(frames []Frame, said []bool) {
+	same := func(i, j int) bool { return frames[i].Light == frames[j].Light && frames[i].Mixed == frames[j].Mixed }
 	for i := range frames {
-		f := &frames[i]
-		if i > 0 && f.Light == frames[i-1].Light && f.Mixed == frames[i-1].Mixed {
-			f.phase = frames[i-1].phase
-			continue
-		}
-		if i > 0 {
-			f.phase = frames[i-1].phase + 1
-		}
-		more := i+1 < len(frames) && frames[i+1].Light == f.Light && frames[i+1].Mixed == f.Mixed
-		if more && !said[i] {
-			f.Settled = false
+		first := i == 0 || !same(i, i-1)
+		if more := i+1 < len(frames) && same(i, i+1); first && more && !said[i] {
+			frames[i].Settled = false
 		}
 	}
 }
@@ -147,15 +139,4 @@ func parseLamps(data json.RawMessage) (l lamps, err error) {
 		}
 	}
 	return l, nil
-}
-
-// order is the light of each phase; a phase in which both lamps shone counts as dark, and
-// none of its frames are looked at.
-func order(frames []Frame) (out []capture.Light) {
-	for i, f := range frames {
-		if i == 0 || f.phase != frames[i-1].phase {
-			out = append(out, f.Light)
-		}
-	}
-	return out
 }

@@ -1,7 +1,10 @@
 package padeval
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tilld/tilld/biometric/biometrictest/stage"
 )
@@ -14,9 +17,22 @@ type Simulated struct {
 	kinds []string
 }
 
-// NewSimulated is n presentations of live hands and of each instrument.
-func NewSimulated(n int, seed uint64) *Simulated {
-	return &Simulated{n: n, seed: seed, kinds: append([]string{stage.BonaFide}, stage.Instruments()...)}
+// NewSimulated is n presentations of each of these kinds: BonaFide, and instruments. No kinds
+// are all of them.
+func NewSimulated(n int, kinds []string, seed uint64) (*Simulated, error) {
+	all := append([]string{stage.BonaFide}, stage.Instruments()...)
+	if n < 1 || n > 1e6 {
+		return nil, errors.New("simulate presentations: want 1 or more of each kind")
+	}
+	for _, k := range kinds {
+		if !slices.Contains(all, k) {
+			return nil, fmt.Errorf("simulate presentations: there is no instrument %q; there are %s", k, strings.Join(all, ", "))
+		}
+	}
+	if len(kinds) == 0 {
+		kinds = all
+	}
+	return &Simulated{n: n, seed: seed, kinds: kinds}, nil
 }
 
 func (s *Simulated) Len() int          { return s.n * len(s.kinds) }

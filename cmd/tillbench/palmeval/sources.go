@@ -20,7 +20,6 @@ const longest = 1024
 type Pictures struct {
 	folder   *Folder
 	regions  bool // the pictures are regions already
-	turn     int  // quarters that pictures of hands are turned by
 	subjects []string
 	items    []Item
 }
@@ -48,38 +47,6 @@ func (p *Pictures) Name(i int) string {
 	return rel
 }
 
-// Turn sets by how many quarters, clockwise, pictures are turned so that the fingers point up.
-func (p *Pictures) Turn(quarters int) { p.turn = quarters }
-
-// tried is how many pictures Turned looks at.
-const tried = 16
-
-// Turned finds out how pictures of hands must be turned: the way that most of a few of them
-// have a palm in. It returns the quarters.
-func (p *Pictures) Turned() int {
-	w := NewWorkspace()
-	var found [4]int
-	step := max(len(p.items)/tried, 1)
-	for i := 0; i < len(p.items); i += step {
-		g, err := picture.Read(p.folder.Files[i].Path)
-		if err != nil {
-			continue
-		}
-		for q := range found {
-			if _, err := w.find(g.Turn(q)); err == nil {
-				found[q]++
-			}
-		}
-	}
-	best := 0
-	for q, n := range found {
-		if n > found[best] {
-			best = q
-		}
-	}
-	return best
-}
-
 // Region reads a picture and cuts its region.
 func (p *Pictures) Region(i int, w *Workspace) (*roi.Region, error) {
 	g, err := picture.Read(p.folder.Files[i].Path)
@@ -93,7 +60,7 @@ func (p *Pictures) Region(i int, w *Workspace) (*roi.Region, error) {
 		}
 		return (*roi.Region)(square), nil
 	}
-	return w.find(g.Turn(p.turn))
+	return w.find(g)
 }
 
 // find looks for a hand in one picture.

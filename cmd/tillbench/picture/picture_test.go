@@ -239,21 +239,12 @@ func decoded(t *testing.T, data []byte) {
 	}
 }
 
-func TestShrinkAndTurn(t *testing.T) {
+func TestShrink(t *testing.T) {
 	g := &Grey{3, 2, want}
 	if s := g.Shrink(2); s.Width != 1 || s.Height != 1 || s.Pix[0] != 100 {
 		t.Errorf("half: %+v", s)
 	}
 	if g.Shrink(1) != g || g.Shrink(5) != g {
 		t.Error("what cannot be shrunk is another picture")
-	}
-	if q := g.Turn(1); q.Width != 2 || q.Height != 3 || !bytes.Equal(q.Pix, []byte{150, 0, 200, 50, 250, 100}) {
-		t.Errorf("a quarter: %+v", q)
-	}
-	if w := g.Turn(4); w != g {
-		t.Errorf("a whole turn: %+v", w)
-	}
-	if b := g.Turn(3).Turn(1); !bytes.Equal(b.Pix, want) {
-		t.Errorf("to and fro: %+v", b)
 	}
 }

@@ -84,18 +84,3 @@ func (g *Grey) Shrink(factor int) *Grey {
 	}
 	return out
 }
-
-// Turn is the picture turned by quarters of a circle, clockwise.
-func (g *Grey) Turn(quarters int) *Grey {
-	out := g
-	for range quarters & 3 {
-		from := out
-		out = newGrey(from.Height, from.Width)
-		for y := range from.Height {
-			for x, v := range from.Pix[y*from.Width:][:from.Width] {
-				out.Pix[x*out.Width+from.Height-1-y] = v
-			}
-		}
-	}
-	return out
-}
