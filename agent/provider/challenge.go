@@ -38,7 +38,7 @@ func (c *Client) Challenge(ctx context.Context, a Ask) (biometric.Challenge, err
 		return biometric.Challenge{}, &Error{Op: op, Kind: Denied, Code: wire.CodeSecondFactor, Outcome: SecondFactor,
 			Hint: "ask the person for their member code"}
 	}
-	began := c.o.Clock()
+	began := time.Now()
 	var answer wire.Challenge
 	if fault := c.ask(ctx, op, wire.PathChallenge, q, &answer); fault != nil {
 		return biometric.Challenge{}, fault

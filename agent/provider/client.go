@@ -18,6 +18,8 @@ type Client struct {
 	o    Options
 	link *link
 	log  *slog.Logger
+	// failed tells Run that something went wrong meanwhile; one is enough.
+	failed chan struct{}
 
 	fetching sync.Mutex // one fetch of the key list at a time; held across the request
 
@@ -31,7 +33,7 @@ type Client struct {
 
 // pending is a challenge that was not answered yet.
 type pending struct {
-	expires time.Time
+	expires time.Time // by the machine's own clock, which no correction moves
 	gallery int
 }
 
@@ -42,7 +44,7 @@ func New(o Options) (*Client, error) {
 		return nil, &Error{Op: "talk to the biometric provider " + o.Name, Kind: Misused, Err: err, Hint: "the [palm] section of the configuration"}
 	}
 	o.defaults()
-	c := &Client{o: o, log: o.Log, serial: o.Serial, pending: map[string]pending{}}
+	c := &Client{o: o, log: o.Log, serial: o.Serial, pending: map[string]pending{}, failed: make(chan struct{}, 1)}
 	c.link = newLink(o, host)
 	return c, nil
 }
@@ -56,6 +58,9 @@ func (c *Client) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-c.failed: // a request of somebody else
+			wait.Reset(c.pause(max(1, failures)))
+			continue
 		case <-wait.C:
 		}
 		if err := c.look(ctx); err != nil {
@@ -77,9 +82,13 @@ func (c *Client) pause(failures int) time.Duration {
 }
 
 // look asks the provider how it is, and fetches the list when it is old or another one is in
-// force.
+// force, or when a signed request was denied: an answer that needs no signature does not tell
+// whether the next one will be.
 func (c *Client) look(ctx context.Context) error {
-	if k := c.ring(); k == nil || k.aging(c.o.Clock()) {
+	c.mu.Lock()
+	signed := c.keys == nil || c.keys.aging(c.o.Clock()) || c.down != nil && c.down.Kind != Unreachable
+	c.mu.Unlock()
+	if signed {
 		return c.Refresh(ctx)
 	}
 	op := "ask " + c.o.Name + " whether it is there"
@@ -141,6 +150,12 @@ func (c *Client) heard(err *Error) error {
 	}
 	after := c.down
 	c.mu.Unlock()
+	if before == nil && after != nil {
+		select {
+		case c.failed <- struct{}{}:
+		default:
+		}
+	}
 	if c.log != nil && (before == nil) != (after == nil) {
 		if after != nil {
 			c.log.Warn("biometric provider is out of reach: palm is off", "provider", c.o.Name, "error", after)
@@ -176,7 +191,7 @@ func (c *Client) ring() *keyring {
 func (c *Client) remember(nonce []byte, p pending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.o.Clock()
+	now := time.Now()
 	for n, p := range c.pending {
 		if !now.Before(p.expires) {
 			delete(c.pending, n)
@@ -190,7 +205,7 @@ func (c *Client) recall(nonce []byte) (pending, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, known := c.pending[string(nonce)]
-	return p, known && c.o.Clock().Before(p.expires)
+	return p, known && time.Now().Before(p.expires)
 }
 
 // Policy is what the key list in use says; false while there is none, or it is too old.

@@ -235,6 +235,12 @@ func TestRun(t *testing.T) {
 	d.fault(c.Ready(), provider.Unreachable, "")
 	d.must(d.provider.Clear())
 	await(t, lines, "answers again")
+	// Denied by signature, while the unsigned status goes on to answer.
+	d.provider.Block(serial)
+	_, err := c.Challenge(d.ctx(), payment(wang))
+	d.fault(err, provider.Denied, "terminal")
+	await(t, lines, "out of reach")
+	d.fault(c.Ready(), provider.Denied, "terminal")
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)

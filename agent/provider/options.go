@@ -38,8 +38,8 @@ type Options struct {
 	HPKE hpke.PrivateKey
 	// ClientCert is shown to a server that asks for one; nil, or a nil result, means none.
 	ClientCert func() *tls.Certificate
-	// Clock is the trusted wall clock, with a monotonic reading where possible; nil means
-	// time.Now.
+	// Clock is the trusted wall clock, that keys and certificates are judged by; nil means
+	// time.Now. How long nonces and credentials live is measured by time.Now.
 	Clock func() time.Time
 	// Serial is the highest serial number of a key list seen before this start, where that is
 	// remembered; 0 otherwise.

@@ -111,10 +111,10 @@ func (c *Client) present(ctx context.Context, op, path string, s biometric.Seale
 	if err != nil {
 		return time.Time{}, &Error{Op: op, Kind: Misused, Err: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.expires.Sub(c.o.Clock()))
+	ctx, cancel := context.WithDeadline(ctx, p.expires)
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		began := c.o.Clock()
+		began := time.Now()
 		fault := c.ask(ctx, op, path, wire.Presented{Sealed: text}, told)
 		if fault == nil || fault.Kind != Unreachable {
 			return began, fault

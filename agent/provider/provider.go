@@ -69,7 +69,7 @@ type Answer struct {
 	// Credential is a payment code of the named wallet, for this payment and no other. The
 	// same sealed template gives the same one. Whoever gets it wipes it.
 	Credential *secret.Bytes
-	Expires    time.Time     // of the credential
+	Expires    time.Time     // of the credential, by time.Now
 	Retry      time.Duration // with LockedOut: when to try again
 }
 

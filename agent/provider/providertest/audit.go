@@ -9,7 +9,8 @@ import (
 	"github.com/tilld/tilld/biometric"
 )
 
-// Event is one line of the audit. It holds no template, no code and no salt.
+// Event is one line of the audit. It holds no template, no credential and no salt; the claim
+// of an enrolment is its account code, spent or soon over, since the terminal signed it.
 type Event struct {
 	At       time.Time
 	What     string // "presented" or "withdrawn"
@@ -47,11 +48,7 @@ func (a *audit) count(what string) { a.counts[what]++ }
 func (p *Provider) record(t *Terminal, s biometric.Sealed, outcome provider.Outcome, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := s.Record()
-	if s.Binding.Purpose == biometric.Enrol {
-		r.Binding.Claim = "" // an account code
-	}
-	p.audit.add(Event{At: p.o.Clock(), What: "presented", Terminal: t.Serial, Outcome: outcome, Why: why, Record: r})
+	p.audit.add(Event{At: p.o.Clock(), What: "presented", Terminal: t.Serial, Outcome: outcome, Why: why, Record: s.Record()})
 }
 
 func (p *Provider) count(what string) {
