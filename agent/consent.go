@@ -9,7 +9,7 @@ import (
 
 // ConsentVersion is the version of the text that people agree to before an enrolment. Who
 // changes a word of it changes the version.
-const ConsentVersion = "2026-1"
+const ConsentVersion = "1"
 
 // minAge is the least age that a person must state, whatever a provider says (PIPL, article
 // 31).

@@ -32,7 +32,7 @@ type desk struct {
 	health  *health.Board
 	stop    func()
 	starts  int
-	code    int
+	code    int64
 	adjust  func(*agent.Options)
 	trusted atomic.Bool  // is the wall clock?
 	behind  atomic.Int64 // how far it is, in nanoseconds

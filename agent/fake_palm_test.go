@@ -263,7 +263,7 @@ func palmingWith(t *testing.T, name string, adjust func(*clinic, *agent.Options)
 	t.Run(name, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := &clinic{hand: &hand{verdict: live()}}
-			codes := 0
+			codes := int64(0)
 			c.house = newHouse(func() string { codes++; return fmt.Sprintf("13%016d", 5_500_000_000_000+codes) })
 			c.desk = newDesk(t, func(o *agent.Options) {
 				o.Recognisers = []agent.Recogniser{{Modality: biometric.Palm, Pipeline: c.hand, Provider: c.house, Name: "palm.example",

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"regexp"
+	"slices"
 
 	"github.com/tilld/tilld/agent/provider"
 	"github.com/tilld/tilld/internal/secret"
@@ -20,9 +21,8 @@ func (v *visit) oneOfMany() bool {
 // claim asks who the person says they are: a member code at the scanner or typed, or nobody
 // where one of many may be told. The caller wipes it.
 func (v *visit) claim(must bool, reason PalmReason) (*secret.Bytes, error) {
-	accept := func(code []byte, id string) bool { return v.memberCode(code, id) }
 	for {
-		x, read, err := v.askCode(Screen{Kind: ScreenClaim, Reason: string(reason), Skip: !must, Letters: v.r.letters()}, PalmNoMember, accept)
+		x, read, err := v.askCode(Screen{Kind: ScreenClaim, Reason: string(reason), Skip: !must, Letters: v.r.letters()}, PalmNoMember, v.memberCode)
 		switch {
 		case err != nil:
 			return nil, err
@@ -32,7 +32,7 @@ func (v *visit) claim(must bool, reason PalmReason) (*secret.Bytes, error) {
 		case x.Deed == DeedSkip:
 			v.tell("claimed", "nobody: one of many")
 			return nil, nil
-		case accept(x.Code.Reveal(), ""):
+		case v.memberCode(x.Code.Reveal(), ""):
 			v.tell("claimed", "a member code was typed")
 			return x.Code, nil
 		case !must && phoneTail.Match(x.Code.Reveal()):
@@ -73,7 +73,7 @@ func (v *visit) askCode(s Screen, bad PalmReason, accept func([]byte, string) bo
 }
 
 // mostClaim is the longest code that a provider is sent.
-const mostClaim = 128
+const mostClaim = 512
 
 // sendable reports whether a code can be sent to a provider as a claim at all: printable
 // ASCII without a space, quote or backslash.
@@ -86,21 +86,20 @@ func sendable(code []byte) bool {
 	return len(code) > 0 && len(code) <= mostClaim
 }
 
-// memberCode reports whether a code is a member code: it matches the pattern, and it cannot
-// be a payment code, an identity or a card, which are nobody else's business.
+// memberCode reports whether a code is a member code: it matches the pattern, and it can be
+// neither a payment code nor an identity, which are not the provider's business. Member
+// numbers have a Luhn digit as often as cards have: there the pattern decides.
 func (v *visit) memberCode(code []byte, id string) bool {
-	return sendable(code) && v.r.whole.Match(code) && v.harmless(code, id)
+	return sendable(code) && v.r.whole.Match(code) && v.isNo(code, id, paycode.UnknownFormat, paycode.GoodsCode, paycode.URL, paycode.CardNumber)
 }
 
-// harmless reports whether a code belongs to none of those that a provider may not see.
-func (v *visit) harmless(code []byte, id string) bool {
+// appCode reports whether a code can be one of the provider's app, whose form nobody told.
+func (v *visit) appCode(code []byte, id string) bool {
+	return sendable(code) && v.isNo(code, id, paycode.UnknownFormat, paycode.GoodsCode, paycode.URL)
+}
+
+// isNo reports whether a code is no payment code, for one of these reasons.
+func (v *visit) isNo(code []byte, id string, reasons ...paycode.Reason) bool {
 	res := v.t.o.Classify.Classify(code, id, v.t.o.Wall())
-	if res.Decision != paycode.Reject {
-		return false
-	}
-	switch res.Reason {
-	case paycode.UnknownFormat, paycode.GoodsCode, paycode.URL:
-		return true
-	}
-	return false
+	return res.Decision == paycode.Reject && slices.Contains(reasons, res.Reason)
 }

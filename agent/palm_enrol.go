@@ -193,18 +193,17 @@ func (v *visit) consent() (provider.Consent, error) {
 
 // account asks for the one-time code of the provider's app. The caller wipes it.
 func (v *visit) account() (*secret.Bytes, error) {
-	accept := func(code []byte, id string) bool { return sendable(code) && v.harmless(code, id) }
 	reason := PalmReason("")
 	v.arm()
 	defer v.leaveScanner()
 	for {
-		x, read, err := v.askCode(Screen{Kind: ScreenAccount, Reason: string(reason), Letters: true}, PalmNoApp, accept)
+		x, read, err := v.askCode(Screen{Kind: ScreenAccount, Reason: string(reason), Letters: true}, PalmNoApp, v.appCode)
 		switch {
 		case err != nil:
 			return nil, err
 		case read != nil:
 			return read, nil
-		case accept(x.Code.Reveal(), ""):
+		case v.appCode(x.Code.Reveal(), ""):
 			return x.Code, nil
 		}
 		x.Code.Wipe()

@@ -91,7 +91,7 @@ func TestPalmPays(t *testing.T) {
 	palming(t, "typed wrongly, then rightly", func(t *testing.T, c *clinic) {
 		reply := c.ask("1", "A", 100)
 		c.press()
-		for _, bad := range []string{"M-204170", "xM-20417", "110101199003070003", c.wechatCode(), strings.Repeat("9", 200), "M-2\\41"} {
+		for _, bad := range []string{"M-204170", "xM-20417", "110101199003070003", c.wechatCode(), strings.Repeat("9", 600), "M-2\\41"} {
 			c.enter(bad)
 			c.wantReason(agent.ScreenClaim, agent.PalmNoMember)
 		}

@@ -29,7 +29,7 @@
   });
 
   // ---- the keypad
-  const pad = at("pad"), most = 128;
+  const pad = at("pad"), most = 64;
   function type(c) { if (typed.length < most) typed += c; show(); }
   function erase() { typed = typed.slice(0, -1); show(); }
   function enter() { if (typed) touch("type", { code: typed }); }
