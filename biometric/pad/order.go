@@ -11,7 +11,7 @@ import "github.com/tilld/tilld/biometric/capture"
 // the 5796 orders two would fit a recording: its own, and the one with NIR and white changed
 // over, which nir-return and albedo-ratio tell apart.
 func lampOrder(s *scene) (float64, bool) {
-	if s.in.Order == nil || !s.has(capture.Dark, capture.NIR, capture.White) || !s.complete() {
+	if s.in.Order == nil || s.in.Unlocked || !s.has(capture.Dark, capture.NIR, capture.White) || !s.complete() {
 		return 0, false
 	}
 	own := s.spread()

@@ -81,8 +81,8 @@ func New(c Config) *Panel {
 func (p *Panel) Judge(in *Input) Result {
 	p.cues, p.missing = p.cues[:0], p.missing[:0]
 	p.scene.look(in)
-	r := Result{Decision: biometric.BonaFide}
 
+	r := Result{Decision: biometric.BonaFide}
 	for i := range p.detectors {
 		d := &p.detectors[i]
 		score, ok := d.score(&p.scene)
@@ -108,7 +108,7 @@ func (p *Panel) Judge(in *Input) Result {
 		r.Decision, r.Reason = biometric.Undetermined, p.missing[0]
 	}
 	r.Cues, r.Missing = p.cues, p.missing
-	p.scene.in = nil
+	p.scene.forget()
 	return r
 }
 

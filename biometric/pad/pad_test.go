@@ -2,6 +2,8 @@ package pad
 
 import (
 	"encoding/json"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"syscall"
 	"testing"
@@ -161,6 +163,36 @@ func TestVerdict(t *testing.T) {
 	}
 	if v := Verdict(p.Judge(&Input{}), f); v.Decision != biometric.Undetermined || v.PaymentGrade || len(v.Missing) == 0 {
 		t.Errorf("nothing: %+v", v)
+	}
+}
+
+// Whatever is shown, nothing is read outside of it, and it is not bona fide by accident.
+func TestOddInputs(t *testing.T) {
+	p := New(Config{Balance: 1})
+	rng := rand.New(rand.NewPCG(8, 8))
+	corners := [][4]roi.Point{{}, {{X: -50, Y: -50}, {X: 9000, Y: -50}, {X: 9000, Y: 9000}, {X: -50, Y: 9000}},
+		{{X: math.NaN(), Y: 1}, {X: 5, Y: 5}, {X: 9, Y: math.Inf(1)}, {X: 1, Y: 9}}, {{X: 40, Y: 40}, {X: 41, Y: 40}, {X: 41, Y: 41}, {X: 40, Y: 41}}}
+	for _, size := range [][2]int{{64, 64}, {63, 400}, {65, 71}, {128, 128}, {4096, 64}, {64, 4096}, {333, 501}, {4097, 64}} {
+		w, h := size[0], size[1]
+		for _, c := range corners {
+			in := &Input{Order: driven, Corners: c, Vein: new(roi.Region), Print: new(roi.Region), HasDistance: true, Distance: math.NaN()}
+			for i, l := range driven {
+				luma := make([]byte, w*h)
+				for k := range luma {
+					luma[k] = byte(rng.Uint32() >> (i % 7))
+				}
+				in.Shots = append(in.Shots, capture.Shot{Light: l, Phase: i, Settled: true, Width: w, Height: h, Luma: luma})
+			}
+			if r := p.Judge(in); r.Decision == biometric.BonaFide {
+				t.Errorf("%dx%d of noise is bona fide", w, h)
+			}
+		}
+	}
+	in := living(2).shoot(driven, 2)
+	in.Shots[3].Light, in.Shots[4].Phase, in.Shots[5].Phase = 77, -1, 99
+	in.Shots[6].Width, in.Shots[6].Height = 480, 640
+	if r := p.Judge(in); r.Decision == biometric.BonaFide {
+		t.Error("shots of no phase are bona fide")
 	}
 }
 

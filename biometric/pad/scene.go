@@ -6,7 +6,7 @@ import (
 )
 
 // maxShots is how many shots are looked at; what comes after them is passed over.
-const maxShots = 32
+const maxShots = 64
 
 const grid = maxCells * maxCells
 
@@ -60,6 +60,15 @@ func (s *scene) look(in *Input) {
 	s.subtract(&s.nir, capture.NIR)
 	s.subtract(&s.white, capture.White)
 	s.findPalm()
+}
+
+// forget lets go of the pictures.
+func (s *scene) forget() {
+	s.in = nil
+	for i := range s.n {
+		s.views[i].shot = nil
+	}
+	s.n = 0
 }
 
 func (s *scene) add(shot *capture.Shot) {
