@@ -59,16 +59,13 @@ func saturation(s *scene) (float64, bool) {
 }
 
 // highlight is how much brighter the brightest hundredth of the palm is than its middle, in
-// the light that shows it more: C4. Skin scatters; glass and gloss mirror the lamp.
+// the light that shows it less: C4. Skin scatters; glass and gloss mirror every lamp. What is
+// bright in one light only, as a plaster is on dark skin, is no mirror.
 func highlight(s *scene) (float64, bool) {
-	worst := 0.0
-	if s.lit(capture.NIR) {
-		worst = s.peak(&s.nir)
+	if !s.lit(capture.NIR, capture.White) {
+		return 0, false
 	}
-	if s.lit(capture.White) {
-		worst = max(worst, s.peak(&s.white))
-	}
-	return worst, worst > 0
+	return min(s.peak(&s.nir), s.peak(&s.white)), true
 }
 
 func (s *scene) peak(cells *[grid]float32) float64 {
