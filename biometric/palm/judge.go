@@ -21,7 +21,7 @@ const (
 	sampleRadius = 3
 	crossRadius  = 3
 	// mostPairs is how many frames of one light a region is made of: more cost time and blur.
-	mostPairs = 3
+	mostPairs = 2
 )
 
 var errNoDark = errors.New("no frame without a lamp")
