@@ -88,10 +88,20 @@ func (p pose) back(px, py float64) (x, y float64) {
 // draw is the hand under a lamp, with noise.
 func (d *drawn) draw(w, h int, p pose, bright, back, noise float64, r *rand.Rand) []byte {
 	out := make([]byte, w*h)
+	whole := 0.0
+	const block = 8 // of pixels that are all hand, or none, unless the outline is near
 	for y := range h {
 		for x := range w {
-			mx, my := p.back(float64(x), float64(y))
-			cover := max(0, min(1, 0.5-d.distance(mx, my)*p.scale/1.6))
+			if x%block == 0 {
+				mx, my := p.back(float64(x)+block/2, float64(y-y%block)+block/2)
+				whole = max(-1, min(2, 0.5-d.distance(mx, my)*p.scale/(2*block)))
+			}
+			cover := whole
+			if whole > 0 && whole < 1 {
+				mx, my := p.back(float64(x), float64(y))
+				cover = 0.5 - d.distance(mx, my)*p.scale/1.6
+			}
+			cover = max(0, min(1, cover))
 			lamp := 1 / (1 + sq((float64(x)-float64(w)/2)/float64(w))*1.2 + sq((float64(y)-float64(h)/2)/float64(w))*1.2)
 			v := (back + (bright-back)*cover) * lamp
 			out[y*w+x] = byte(max(0, min(255, v+noise*r.NormFloat64()+0.5)))

@@ -15,12 +15,12 @@ func TestDrawn(t *testing.T) {
 	var offs, turns []float64
 	rejected := 0
 	n := 0
-	for id := range 6 {
+	for id := range 4 {
 		r := rand.New(rand.NewPCG(1, uint64(id)))
 		d := newDrawn(4+8*r.Float64(), r)
 		ref := pose{320, 280, 0, 1.9, id%2 == 1}
 		var want [4]Point
-		for k := range 9 {
+		for k := range 6 {
 			p := ref
 			if k > 0 {
 				p.turn = 60*r.Float64() - 30
