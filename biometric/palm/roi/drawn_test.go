@@ -10,7 +10,6 @@ import (
 type drawn struct {
 	fingers [4]capsule // little, ring, middle, index: left to right
 	thumb   capsule
-	sleeve  float64 // where the forearm ends and a sleeve begins; 0: none
 	palm    float64 // half of the palm's width
 }
 
@@ -65,14 +64,6 @@ func (d *drawn) distance(x, y float64) float64 {
 type pose struct {
 	x, y, turn, scale float64 // the palm's middle in pixels, degrees clockwise, pixels a millimetre
 	mirror            bool    // a left hand
-}
-
-func (p pose) place(x, y float64) Point {
-	if p.mirror {
-		x = -x
-	}
-	s, c := math.Sincos(p.turn * math.Pi / 180)
-	return Point{p.x + p.scale*(c*x+s*y), p.y + p.scale*(s*x-c*y)}
 }
 
 func (p pose) back(px, py float64) (x, y float64) {

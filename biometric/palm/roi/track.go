@@ -9,9 +9,8 @@ import (
 // Track follows one hand over frames: it steadies the region of a hand that is held still, and
 // says when it is not. The zero value is ready. Not safe for concurrent use.
 type Track struct {
-	last   [trackDepth]Hand // the newest first
-	n      int
-	motion float64
+	last [trackDepth]Hand // the newest first
+	n    int
 }
 
 // trackDepth is how many frames a region is steadied over.
