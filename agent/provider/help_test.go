@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent/provider"
+	"github.com/tilld/tilld/agent/provider/internal/wire"
 	"github.com/tilld/tilld/agent/provider/providertest"
 	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/internal/secret"
@@ -58,6 +59,7 @@ type desk struct {
 	client   *provider.Client
 	key      *ecdsa.PrivateKey
 	raws     int
+	lists    func(l *wire.KeyList) // changes what list makes
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {

@@ -183,14 +183,13 @@ func TestChallengesThatErr(t *testing.T) {
 func (d *desk) withAnswers(answers *ecdsa.PrivateKey, bodies map[string]string) provider.Options {
 	d.t.Helper()
 	root := newKey(d.t)
-	keys := d.list(root, answers)
 	o := d.middle(func(w http.ResponseWriter, r *http.Request, a *httptest.ResponseRecorder) bool {
 		body := a.Body.Bytes()
 		switch fixed, is := bodies[r.URL.Path]; {
 		case is:
 			body = []byte(fixed)
 		case r.URL.Path == wire.PathKeys:
-			body = keys
+			body = d.list(root, answers)
 		case r.URL.Path == wire.PathChallenge:
 			body = []byte(strings.Replace(string(body), `"seal_key":"`, `"seal_key":"s","was":"`, 1))
 			body = []byte(cutField(string(body), `,"was":"`))
@@ -223,11 +222,15 @@ func (d *desk) list(root, answers *ecdsa.PrivateKey) []byte {
 	d.must(err)
 	k := make([]byte, wire.KeyLen)
 	until := now.Add(time.Hour)
-	text, err := wire.Encode(wire.KeyList{Provider: name, Serial: 1, Issued: now, Expires: until,
+	list := wire.KeyList{Provider: name, Serial: 1, Issued: now, Expires: until,
 		SealKeys:   []wire.SealKey{{ID: "s", Public: public.Public, NotBefore: now, NotAfter: until}},
 		AnswerKeys: []wire.AnswerKey{{ID: "a", Public: der, NotBefore: now, NotAfter: until}},
 		Epochs:     []wire.Epoch{{Epoch: 1, Profile: "standard", KeyDigest: wire.KeyDigest(name, 1, k)}},
-		Policy:     wire.Policy{KeyLevels: []string{"file"}}})
+		Policy:     wire.Policy{KeyLevels: []string{"file"}}}
+	if d.lists != nil {
+		d.lists(&list)
+	}
+	text, err := wire.Encode(list)
 	d.must(err)
 	signatures, err := wire.SignList(text, root)
 	d.must(err)
@@ -236,6 +239,91 @@ func (d *desk) list(root, answers *ecdsa.PrivateKey) []byte {
 	body, err := wire.Encode(wire.Keys{List: text, Signatures: signatures, Transforms: []wire.SealedTransform{sealed}})
 	d.must(err)
 	return body
+}
+
+// TestListsThatErr has lists under a good signature that cannot be used.
+func TestListsThatErr(t *testing.T) {
+	d := newDesk(t, nil)
+	before := func() time.Time { return d.clock.Now().UTC().Add(-2 * time.Minute) }
+	for name, change := range map[string]func(l *wire.KeyList){
+		"":                     func(l *wire.KeyList) {},
+		"another provider":     func(l *wire.KeyList) { l.Provider = "other.example" },
+		"serial 0":             func(l *wire.KeyList) { l.Serial = 0 },
+		"in the future":        func(l *wire.KeyList) { l.Issued = l.Issued.Add(2 * time.Minute) },
+		"another K":            func(l *wire.KeyList) { l.Epochs[0].KeyDigest[0] ^= 1 },
+		"an epoch without K":   func(l *wire.KeyList) { l.Epochs[0].Epoch = 2 },
+		"an epoch twice":       func(l *wire.KeyList) { l.Epochs = append(l.Epochs, l.Epochs[0]) },
+		"a profile":            func(l *wire.KeyList) { l.Epochs[0].Profile = "open" },
+		"a short seal key":     func(l *wire.KeyList) { l.SealKeys[0].Public = l.SealKeys[0].Public[1:] },
+		"no answer key":        func(l *wire.KeyList) { l.AnswerKeys = nil },
+		"an answer key of old": func(l *wire.KeyList) { l.AnswerKeys[0].NotAfter = before() },
+		"a negative policy":    func(l *wire.KeyList) { l.Policy.Identification.N = -1 },
+	} {
+		d.lists = change
+		err := d.open(d.withAnswers(newKey(t), nil)).Refresh(d.ctx())
+		if name == "" {
+			d.must(err)
+			continue
+		}
+		if err == nil {
+			t.Errorf("%s: taken", name)
+			continue
+		}
+		d.fault(err, provider.Protocol, "")
+	}
+	d.lists = func(l *wire.KeyList) { l.SealKeys[0].NotAfter = before() }
+	_, err := d.open(d.withAnswers(newKey(t), nil)).Challenge(d.ctx(), payment(wang))
+	d.fault(err, provider.Protocol, "")
+}
+
+// TestListsAreAnswers gives a list that is good without the signature of the answer: whoever
+// keeps old answers cannot play them.
+func TestListsAreAnswers(t *testing.T) {
+	d := newDesk(t, nil)
+	var kept *httptest.ResponseRecorder
+	o := d.middle(func(w http.ResponseWriter, r *http.Request, a *httptest.ResponseRecorder) bool {
+		if kept == nil {
+			kept = a
+			return false
+		}
+		for k, v := range kept.Header() {
+			w.Header()[k] = v
+		}
+		w.Write(kept.Body.Bytes())
+		return true
+	})
+	d.must(d.open(o).Refresh(d.ctx()))
+	d.fault(d.open(o).Refresh(d.ctx()), provider.Protocol, "")
+}
+
+// TestClientHoldsProviderToItsPolicy has a provider search more people than it measured, and
+// one whose policy changes while somebody presents.
+func TestClientHoldsProviderToItsPolicy(t *testing.T) {
+	d := newDesk(t, nil)
+	n := int64(10)
+	d.lists = func(l *wire.KeyList) {
+		l.Serial = 20 - n
+		l.Policy.Identification = wire.Identification{N: n, FPIRUpper95: 1e-5}
+	}
+	gallery := int64(10)
+	body := func() string {
+		return fmt.Sprintf(`{"nonce":"AAAAAAAAAAAAAAAAAAAAAA==","life_ms":60000,"epoch":1,"profile":"standard","seal_key":"s","salt":"AAAAAAAAAAAAAAAAAAAAAA==","samples":1,"gallery":%d}`, gallery)
+	}
+	answers := map[string]string{wire.PathChallenge: body(), wire.PathIdentify: `{"outcome":"matched","name":"W*","credential":"1","life_ms":1000}`}
+	d.client = d.open(d.withAnswers(newKey(t), answers))
+	ch := d.challenge(payment(""))
+	if a := d.identify(d.seal(ch, "wang")); a.Outcome != provider.Matched {
+		t.Errorf("%s", a.Outcome)
+	}
+	n = 9
+	d.must(d.client.Refresh(d.ctx()))
+	if a := d.identify(d.seal(ch, "wang")); a.Outcome != provider.SecondFactor || a.Credential != nil {
+		t.Errorf("after the policy changed: %+v", a)
+	}
+	_, err := d.client.Challenge(d.ctx(), payment(""))
+	if e := d.fault(err, provider.Denied, "second-factor"); e.Outcome != provider.SecondFactor {
+		t.Errorf("%+v", e)
+	}
 }
 
 func TestTransportIsRefused(t *testing.T) {

@@ -160,6 +160,13 @@ func TestReplayForAnotherPayment(t *testing.T) {
 	other.Signature, err = d.key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	d.must(err)
 	d.refused("another challenge's ciphertext", other)
+	// Signed by somebody else, and otherwise as it should be.
+	s = d.seal(d.challenge(payment(wang)), "wang")
+	digest, err = s.Digest()
+	d.must(err)
+	s.Signature, err = newKey(t).Sign(rand.Reader, digest[:], crypto.SHA256)
+	d.must(err)
+	d.refused("another's signature", s)
 	if n := d.provider.Counts()["issued"]; n != 0 {
 		t.Errorf("%d credentials were issued", n)
 	}
