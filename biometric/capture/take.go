@@ -37,13 +37,14 @@ type taking struct {
 // Take plays an order and appends to shots the settled frames, at least one of each phase, in
 // the order of their times; the lamps are off when it returns. A phase that no good frame
 // came of is lit once more at the end. luma is memory for the shots: Phases*Size() bytes at
-// least; more keeps a second frame of a phase where there is one. At 30 frames/s it takes 533 ms and the time to the next frame; where frames keep missing it fails within
-// twice that. Where it fails the memory is wiped.
+// least; more keeps a second frame of a phase where there is one. At 30 frames/s it takes
+// 533 ms and the time to the next frame; where frames keep missing it fails within twice that
+// and half a second. Where it fails the memory is wiped.
 func (s *Stream) Take(ctx context.Context, order Order, luma []byte, shots []Shot) (_ []Shot, err error) {
 	const op, hint = "take frames under the lamps", "look at the camera and at the lamps' lines"
 	defer func() {
 		if off := s.lights.set(ctx, Dark, -1); off != nil {
-			err = errors.Join(err, fail(ctx, "switch the lamps off", hint, off))
+			err = errors.Join(err, fail(context.WithoutCancel(ctx), "switch the lamps off", hint, off))
 		}
 		if err != nil {
 			clear(luma)

@@ -62,7 +62,7 @@ func detectors(c Config) []detector {
 	return []detector{
 		{cue(Ambient, 0, 140, 0, 255), true, ambient},
 		{cue(LampOrder, 0.5, 1, 0.25, 1), true, lampOrder},
-		{cue(Frozen, 0, 0.95, 0, 0.98), true, frozen},
+		{cue(Frozen, 0, 0.95, 0, 0.98), false, frozen}, // a till always has two shots of a light
 		{cue(NIRReturn, 20, 235, 10, 255), true, nirReturn},
 		{cue(NIRBackground, -1, 0.35, -1, 0.5), true, nirBackground},
 		{cue(Highlight, 0, 2, 0, 3), true, highlight},

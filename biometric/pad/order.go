@@ -15,9 +15,6 @@ func lampOrder(s *scene) (float64, bool) {
 		return 0, false
 	}
 	own := s.spread()
-	if own < 0 {
-		return 0, false // no two shots of one light to learn from how far such shots are apart
-	}
 	dark := s.level(&s.mean[capture.Dark])
 	worst := 1.0
 	if dark >= s.level(&s.mean[capture.NIR]) || dark >= s.level(&s.mean[capture.White]) {
@@ -42,8 +39,12 @@ func lampOrder(s *scene) (float64, bool) {
 	return worst, true
 }
 
-// noise is how far two shots of one light are apart at the least, in grey levels.
-const noise = 0.5
+// How far two shots of one light are apart, in grey levels: at the least, and where no light
+// has two shots to learn it from.
+const (
+	noise = 0.5
+	usual = 2.0
+)
 
 // complete reports whether each phase of the order has a shot, in the light of its phase, and
 // no shot is of another phase.
@@ -67,8 +68,7 @@ func (s *scene) complete() bool {
 	return true
 }
 
-// spread is the mean distance of shots from the others of their own light; negative where no
-// light has two.
+// spread is the mean distance of shots from the others of their own light.
 func (s *scene) spread() float64 {
 	sum, n := 0.0, 0
 	for i := range s.n {
@@ -78,7 +78,7 @@ func (s *scene) spread() float64 {
 		}
 	}
 	if n == 0 {
-		return -1
+		return usual
 	}
 	return max(noise, sum/float64(n))
 }

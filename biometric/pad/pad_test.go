@@ -47,6 +47,23 @@ func TestALivingPalm(t *testing.T) {
 	}
 }
 
+// One shot under each light is the least that can be judged.
+func TestOneShotOfEachLight(t *testing.T) {
+	in := living(4).shoot([]capture.Light{white, dark, nir}, 4)
+	in.Distance = 0.38
+	if r := judged(t, in); r.Decision != biometric.BonaFide {
+		t.Errorf("%q because of %s, missing %v", r.Decision, r.Reason, r.Missing)
+	}
+	in.Order = []capture.Light{dark, white, nir}
+	in.Shots[0].Light, in.Shots[1].Light = dark, white
+	if r := judged(t, in); r.Decision != biometric.Attack {
+		t.Errorf("changed over: %q", r.Decision)
+	}
+	if r := judged(t, living(4).shoot([]capture.Light{nir, white}, 4)); r.Decision == biometric.BonaFide || !slices.Contains(r.Missing, NIRReturn) {
+		t.Errorf("without a dark one: %q, missing %v", r.Decision, r.Missing)
+	}
+}
+
 func TestWhatEachDetectorStops(t *testing.T) {
 	other := palms.New(99)
 	plain := living(3).shoot(driven, 3)
