@@ -26,6 +26,7 @@ type offering struct {
 	from time.Time       // when it left
 	back <-chan struct{} // closed when the network came back since
 
+	wishUntil time.Time   // how long the wish in w.wish, to present a palm, stands
 	heldUntil time.Time   // how long the customer's own code in w.ready is worth waiting with
 	reason    OfferReason // what the customer is told once the code is closed
 	note      string      // what the customer is told beside the code
@@ -39,6 +40,7 @@ type offerReply struct {
 // run is the whole life of the offer. What it returns is what payment.offer does.
 func (o *offering) run(ctx context.Context) (over bool, err error) {
 	defer o.disarm()
+	defer o.pm.presentable(false)
 	o.arm(ctx)
 	o.ask(ctx, sale.OpOffer)
 	for {
@@ -82,6 +84,13 @@ func (o *offering) step(ctx context.Context) (next time.Time, v verdict, err err
 	}
 	if !o.heldUntil.IsZero() {
 		next = earlier(next, o.heldUntil)
+	}
+	if !o.wishUntil.IsZero() {
+		if now.Before(o.wishUntil) {
+			next = earlier(next, o.wishUntil)
+		} else {
+			o.w.wish, o.wishUntil, o.reason = "", time.Time{}, OfferOver
+		}
 	}
 	if o.busy != nil {
 		return next, goOn, nil
@@ -147,6 +156,9 @@ func (o *offering) wait(ctx context.Context, until time.Time) (verdict, error) {
 		return o.answered(ctx, r)
 	case scan := <-scans:
 		o.scanned(scan)
+	case o.w.wish = <-o.pm.wishes: // our code goes first: money is not taken twice
+		o.wishUntil = time.Now().Add(wishFor)
+		o.takeAway("")
 	case <-back:
 		o.back = o.pm.t.reachBack()
 		o.u.Hurry()
@@ -239,6 +251,7 @@ func (o *offering) made(ctx context.Context, ev sale.Event, r offerReply) (verdi
 		return o.odd(ctx, ev, r.ans)
 	case o.u.Away.IsZero():
 		o.code = r.code
+		pm.presentable(o.w.captures < maxCaptures)
 		pm.t.emit(Event{Kind: "offered", Payment: pm.record().ID, Order: pm.last().ID, Amount: pm.record().Amount.String()})
 	}
 	return goOn, nil
@@ -293,6 +306,9 @@ func (o *offering) scanned(scan scanner.Scan) {
 // What is left is enough to be charged.
 const heldPart = 3
 
+// wishFor is how long somebody who wants to present a palm waits for our code to be closed.
+const wishFor = 20 * time.Second
+
 // abort turns the payment to undo and takes the code off the screen. The request that makes
 // it is still waited for: it must not arrive after the reverse.
 func (o *offering) abort(ctx context.Context, ask abortAsk) (verdict, error) {
@@ -315,6 +331,7 @@ func (o *offering) takeAway(reason OfferReason) {
 		return
 	}
 	o.u.Away, o.code, o.reason = time.Now(), "", reason
+	o.pm.presentable(false)
 	o.disarm()
 	o.paint()
 }

@@ -129,12 +129,10 @@ func (t *Till) Present(payment string, m biometric.Modality) error {
 	return nil
 }
 
-// mayPresent reports whether a screen asks for a way to pay and shows none of ours.
-func mayPresent(s Screen) bool {
-	return (s.Kind == ScreenPay || s.Kind == ScreenFresh) && s.Code == "" && s.Reason != string(OfferComes)
-}
+// mayPresent reports whether a screen asks for a way to pay.
+func mayPresent(s Screen) bool { return s.Kind == ScreenPay || s.Kind == ScreenFresh }
 
-// presents lets the payment that waits be asked for a presentation, or not any more. Wishes
+// presentable lets the payment that waits be asked for a presentation, or not any more. Wishes
 // of before are void.
 func (pm *payment) presentable(on bool) {
 	pm.t.mu.Lock()

@@ -94,6 +94,13 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 			}
 			continue
 		}
+		if w.wish != "" {
+			w.deadline = time.Now().Add(t.o.CodeWait)
+			if over, err := pm.recognise(ctx, &w); over || err != nil {
+				return err
+			}
+			continue
+		}
 		scan, ending, err := pm.present(ctx, &w)
 		if err != nil {
 			return err
@@ -101,14 +108,7 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 		if ending != sale.Undecided {
 			return pm.finishUnsent(ctx, ending, endingText(ending))
 		}
-		if w.offer {
-			continue
-		}
-		if w.wish != "" {
-			w.deadline = time.Now().Add(t.o.CodeWait)
-			if over, err := pm.recognise(ctx, &w); over || err != nil {
-				return err
-			}
+		if w.offer || w.wish != "" {
 			continue
 		}
 		if over, err := pm.takeCode(ctx, &w, scan); over || err != nil {

@@ -29,6 +29,7 @@ func palmScreens(t *testing.T) []agent.Screen {
 	out := []agent.Screen{
 		{Kind: agent.ScreenIdle, Palm: true, Withdraw: true},
 		{Kind: agent.ScreenPay, Payment: "P1", Amount: "12.80", Currency: "CNY", Offer: true, Palm: true},
+		{Kind: agent.ScreenPay, Payment: "P1", Amount: "1234567.89", Currency: "CNY", Reason: "id-number-shape", Code: someCode, CodeEnds: time.Now().Add(time.Hour), Palm: true},
 		pay(agent.Screen{Kind: agent.ScreenClaim, Skip: true, Letters: true}),
 		pay(agent.Screen{Kind: agent.ScreenPresent}), pay(agent.Screen{Kind: agent.ScreenMatching}),
 		pay(agent.Screen{Kind: agent.ScreenAgree, Name: "W** M**********", Ends: time.Now().Add(20 * time.Second)}),
