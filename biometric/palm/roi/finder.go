@@ -91,6 +91,9 @@ func (f *Finder) Find(lit, dark []byte) (Hand, error) {
 		return f.nothing(dark)
 	}
 	if found.cost > maxCost {
+		if dark != nil && s.high-s.low < dim {
+			return f.nothing(dark) // clothes and walls farther away
+		}
 		return f.shapeless(&f.parts[0], dark)
 	}
 	back := s.low

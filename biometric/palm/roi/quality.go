@@ -9,6 +9,10 @@ import (
 // minContrast is how many grey values lie at least between a hand and what is behind it.
 const minContrast = 12
 
+// dim is how much brighter than the rest something must be under the lamp to be taken for
+// anything when it has not the shape of a hand.
+const dim = 30
+
 // grid is how many places of the region are looked at, each way.
 const grid = 16
 
