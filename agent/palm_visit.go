@@ -39,7 +39,7 @@ type visit struct {
 	left    chan struct{} // closed once the visit, which is no payment, uses the scanner no more
 }
 
-// Why a step ended without a deed. A payReason of its own is a *setback.
+// Why a step ended without a deed. What the person is told a reason of is a *setback.
 var (
 	errCodeShown = errors.New("a payment code was shown")
 	errAborted   = errors.New("the payment was aborted")
