@@ -67,7 +67,7 @@ func detectors(c Config) []detector {
 		{cue(NIRBackground, -1, 0.35, -1, 0.5), true, nirBackground},
 		{cue(Highlight, 0, 2, 0, 3), true, highlight},
 		{cue(CrossBand, 0.30, 0.443, 0.287, 0.454), true, crossBand},
-		{cue(LineMatch, 0.22, 0.93, 0.15, 0.99), true, lineMatch},
+		{cue(LineMatch, 0.24, 0.93, 0.17, 0.99), true, lineMatch},
 		{cue(LineRatio, 0.4, 3.5, 0.25, 4.5), true, lineRatio},
 		{cue(VeinContrast, 1, 20, 0.6, 30), true, veinContrast},
 		{cue(AlbedoRelief, 0.5, 40, 0.3, 60), true, albedoRelief},

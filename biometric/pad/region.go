@@ -60,7 +60,7 @@ func (s *scene) contrast(r *roi.Region, at scale) float64 {
 
 // slip is how far the regions of the two bands of one hand may lie off each other, in pixels:
 // they are taken within half a second, and each is found anew.
-const slip = 2
+const slip = 1
 
 // match is how alike two filtered regions are where they fit best.
 func match(a, b *filtered) float64 {
