@@ -59,6 +59,7 @@ func Checks() []Check {
 		{"swap", false, swapCheck},
 		{"camera", false, cameraCheck},
 		{"camera-plug", true, cameraPlugCheck},
+		{"palm", true, palmCheck},
 		{"pins", false, pinsCheck},
 		{"chips", false, chipsCheck},
 		{"goods", false, goodsCheck},
@@ -81,8 +82,12 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	devices := flags.String("devices", "", "the `FILE` that lists what is attached to this machine (JSON)")
 	dir := flags.String("dir", "/data", "the `FOLDER` for the till's state")
 	tilld := flags.String("tilld", "/bin/tilld", "the tilld to run")
+	stage := flags.String("stage", "", "write what the virtual board's palm camera is shown to a `FOLDER`, and run nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *stage != "" {
+		return drawStage(*stage)
 	}
 	b := &Bench{Virtual: *virtual, Dir: *dir, Tilld: *tilld, out: stdout, json: *virtual, name: "here"}
 	if host, err := os.Hostname(); err == nil {

@@ -217,6 +217,7 @@ func (c *UVC) next() bool {
 				time.AfterFunc(early, func() { c.wake(c.endpoint) })
 				return false
 			}
+			c.n += int(-early / c.Modes[c.mode].Interval) // nobody fetched these: they were never sent
 		}
 		c.fault = UVCWhole
 		if c.Fault != nil {

@@ -18,7 +18,7 @@ import (
 // mounts makes the file systems that programs expect.
 func mounts() error {
 	for _, m := range []struct{ kind, at string }{
-		{"proc", "/proc"}, {"devtmpfs", "/dev"}, {"sysfs", "/sys"}, {"tmpfs", "/run"}, {"tmpfs", "/tmp"},
+		{"proc", "/proc"}, {"devtmpfs", "/dev"}, {"sysfs", "/sys"}, {"debugfs", "/sys/kernel/debug"}, {"tmpfs", "/run"}, {"tmpfs", "/tmp"},
 	} {
 		if err := os.MkdirAll(m.at, 0o755); err != nil {
 			return err

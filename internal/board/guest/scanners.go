@@ -23,6 +23,7 @@ func usbGadgets(ctx context.Context) []gadget {
 		keyboardWedge(ctx, "wedge", 8),
 		camera(ctx, "camera", 6),
 		bridge(ctx, "bridge", 7),
+		palmCamera(ctx, "palm", 6),
 	}
 }
 

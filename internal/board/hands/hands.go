@@ -43,6 +43,9 @@ const (
 	// Become makes another make of scanner of a device, as if it had been taken away and the
 	// other put on the same wire: Text is what it speaks, one of Device.Speaks.
 	Become Deed = "become"
+	// Hold has something held before a camera: Text is what, "live", "print" or "replay";
+	// nothing is empty. It stays until the next.
+	Hold Deed = "hold"
 	// Saw asks what the device was told since the last Saw: Answer.Saw.
 	Saw Deed = "saw"
 	// Level drives the GPIO line Line of a chip from outside: High or not.
@@ -99,7 +102,7 @@ type Answer struct {
 // Device is one device that hands can do something with.
 type Device struct {
 	Name string `json:"name"`
-	// Class is what it is: "uart", "hidpos", "cdc", "wedge", "camera", "gpio", "i2c", "tpm",
+	// Class is what it is: "uart", "hidpos", "cdc", "wedge", "camera", "palm", "gpio", "i2c", "tpm",
 	// "watchdog", "disk", "clock".
 	Class string `json:"class"`
 	// Protocol is what it speaks, in the words of a [[scanner]] section: "line", "ssi",

@@ -55,6 +55,9 @@ var parts = []part{
 		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=plugs", "board.disk=/dev/vda")
 		j.disk = true
 	}},
+	{"palm", []string{"arm64"}, func(p *plan, j *job) {
+		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=palm")
+	}},
 	{"watchdog", []string{"arm64", "armmp"}, func(p *plan, j *job) {
 		j.machine.Append = append(j.machine.Append, "board.run=tillbench|hw|--board|--only=watchdog", "board.watchdog=8", "board.disk=/dev/vda")
 		j.resets = true
@@ -160,6 +163,10 @@ func (p *plan) run(ctx context.Context) error {
 func (p *plan) prepare(ctx context.Context, dir string) error {
 	initramfs := map[string]string{}
 	kernels := map[board.Arch]board.Kernel{}
+	stage := filepath.Join(dir, "stage")
+	if err := draw(ctx, stage); err != nil {
+		return err
+	}
 	for i, j := range p.jobs {
 		k, ok := kernels[j.kind.kernel]
 		if !ok {
@@ -172,7 +179,7 @@ func (p *plan) prepare(ctx context.Context, dir string) error {
 		file := initramfs[j.kind.name]
 		if file == "" {
 			file = filepath.Join(dir, j.kind.name+".cpio")
-			if err := p.write(ctx, file, k, j.kind); err != nil {
+			if err := p.write(ctx, file, stage, k, j.kind); err != nil {
 				return err
 			}
 			initramfs[j.kind.name] = file
@@ -189,8 +196,19 @@ func (p *plan) prepare(ctx context.Context, dir string) error {
 	return nil
 }
 
+// draw has the pictures made that the palm camera is shown: here, where that takes no time of
+// the board's.
+func draw(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/tillbench", "hw", "--stage", dir)
+	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=", "MAKEFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return nil
+}
+
 // write makes the initramfs of a kind: the programs as make builds them to be shipped.
-func (p *plan) write(ctx context.Context, file string, k board.Kernel, of kind) error {
+func (p *plan) write(ctx context.Context, file, stage string, k board.Kernel, of kind) error {
 	list, err := k.Modules(ctx, modules...)
 	if err != nil {
 		return err
@@ -211,6 +229,8 @@ func (p *plan) write(ctx context.Context, file string, k board.Kernel, of kind) 
 	return board.WriteInitramfs(file, guest, list,
 		board.File{Name: "/bin/tilld", From: filepath.Join(bin, "tilld"), Mode: 0o755},
 		board.File{Name: "/bin/tillbench", From: filepath.Join(bin, "tillbench"), Mode: 0o755},
+		board.File{Name: "/lib/stage/live", From: filepath.Join(stage, "live"), Mode: 0o644},
+		board.File{Name: "/lib/stage/print", From: filepath.Join(stage, "print"), Mode: 0o644},
 		board.File{Name: "/etc/present", Text: time.Now().UTC().Format(time.RFC3339), Mode: 0o644},
 		board.File{Name: "/bin/empty", From: filepath.Join(bin, "empty"), Mode: 0o755})
 }
