@@ -29,13 +29,16 @@ func (f *Finder) tilt(c [4]Point, s looks) (yaw, pitch float64) {
 }
 
 // lift moves the region from the plane of the webs to that of the palm, as the camera sees it:
-// to the side that the palm faces. Of pitch it needs none: what the palm moves by, the
-// foreshortened region makes up for.
+// to the side that the palm faces. And it turns it: of a palm whose right side is nearer, the
+// line through the valleys rises to the right, and what lies below rises less. Of pitch it
+// needs nothing: what the palm moves by, the foreshortened region makes up for.
 func (f *Finder) lift(c *[4]Point, s looks) {
 	side := math.Hypot(c[1].X-c[0].X, c[1].Y-c[0].Y)
-	d := way{(c[1].Y - c[0].Y) / side, -(c[1].X - c[0].X) / side}
+	length := side / regionSide
 	yaw, _ := f.tilt(*c, s)
-	for i := range c {
-		c[i] = d.from(c[i], -raised*side/regionSide*math.Sin(yaw), 0)
-	}
+	sin, cos := math.Sincos((regionGap + regionSide/2) * length / (lens * float64(f.w)) * math.Tan(yaw))
+	d := way{(c[1].Y - c[0].Y) / side, -(c[1].X - c[0].X) / side}
+	m := d.from(Point{(c[0].X + c[2].X) / 2, (c[0].Y + c[2].Y) / 2}, -raised*length*math.Sin(yaw), 0)
+	d = way{d.dx*cos - d.dy*sin, d.dx*sin + d.dy*cos}
+	*c = [4]Point{d.from(m, -side/2, side/2), d.from(m, side/2, side/2), d.from(m, side/2, -side/2), d.from(m, -side/2, -side/2)}
 }
