@@ -11,4 +11,7 @@ var figures = []Figure{
 	scanFigure,
 	lossFigure,
 	truthFigure,
+	palmFigure,
+	livenessFigure,
+	palmSpeedFigure,
 }

@@ -30,6 +30,8 @@ type Options struct {
 	Tilld   string           `name:"tilld" placeholder:"FILE" help:"The tilld to measure (default: the one beside this program)."`
 	Idle    time.Duration    `name:"idle" default:"20s" help:"How long to watch an idle till; the README's figure takes 10m."`
 	Sales   int              `name:"sales" default:"1000" help:"Sales at 1 % packet loss; the README's figure takes 10000."`
+	Palms   int              `name:"palms" default:"110" help:"Simulated palms; linkability takes 100 or more."`
+	Tries   int              `name:"tries" default:"8" help:"Simulated presentations of each kind; a rate of 1 % takes 300."`
 	Samples int              `name:"samples" default:"200" help:"Sales for the latency of one code."`
 	Strict  bool             `name:"strict" help:"Exit with 1 when a figure misses its target or was not measured."`
 	Version kong.VersionFlag `name:"version" help:"Print the version."`

@@ -112,10 +112,10 @@ func (b Bounds) Text(floor float64) string {
 	return number(100*b.Low) + " to " + percent(b.High, false)
 }
 
-// percent is "1.25 %" or "< 1.25 %". What is below is rounded up, so that it stays true.
+// percent is "1.25 %" or "< 1.25 %".
 func percent(rate float64, below bool) string {
 	if below {
-		return "< " + numberUp(100*rate) + " %"
+		return "< " + number(100*rate) + " %"
 	}
 	return number(100*rate) + " %"
 }
@@ -135,9 +135,8 @@ func digits(f float64) int {
 	return int(math.Ceil(-math.Log10(f))) + 1
 }
 
-func number(f float64) string { return strconv.FormatFloat(f, 'f', digits(f), 64) }
-
-func numberUp(f float64) string {
+// number rounds up, so that a rate of 3/n is not shown as less.
+func number(f float64) string {
 	scale := math.Pow(10, float64(digits(f)))
 	return strconv.FormatFloat(math.Ceil(f*scale-1e-9)/scale, 'f', digits(f), 64)
 }

@@ -71,7 +71,7 @@ func TestRateInWords(t *testing.T) {
 	if got, want := (Rate{0, 1000}).String(), "< 0.30 % (0 of 1000, 95 %: up to 0.37 %)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := (Rate{50, 400}).String(), "12.5 % (50 of 400, 95 %: 9.42 to 16.1 %)"; got != want {
+	if got, want := (Rate{50, 400}).String(), "12.5 % (50 of 400, 95 %: 9.43 to 16.2 %)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	data, err := json.Marshal(Rate{0, 1000})

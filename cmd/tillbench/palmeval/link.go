@@ -21,16 +21,26 @@ const (
 	trainStrangers = 4   // mated pairs to every so many of two people, when training
 )
 
+// Stolen is the linker that has both keys.
+const Stolen = "both keys stolen"
+
 // Linkers of templates of two providers.
 const (
 	linkHamming    = "best-shift Hamming"
 	linkLikelihood = "trained per-bit likelihood"
-	linkStolen     = "both keys stolen"
+	linkStolen     = Stolen
+)
+
+// Salts of the templates that are linked.
+const (
+	saltSubject = "a salt for each subject" // 1:1, what a provider gives for a claimed wallet
+	saltShard   = "one salt for all"        // 1:N within a shard
 )
 
 // Link is how far one linker links templates.
 type Link struct {
 	Linker string `json:"linker"`
+	Salt   string `json:"salt"`
 	rates.Linked
 }
 
@@ -62,19 +72,35 @@ func (r *run) linked(band int) (out []linkable) {
 	return out[:min(len(out), linkSubjects)]
 }
 
-// link measures linkability with all linkers. The salt of a provider is one for all
-// subjects, as in a shard: a salt for each would leave less to link.
+// link measures linkability with all linkers: with a salt for each subject, and with one for
+// all, as in a shard, which leaves more to link. Whoever has the keys has the salts.
 func (r *run) link(ctx context.Context, band int, t transform) ([]Link, error) {
 	subjects := r.linked(band)
 	if len(subjects) < fewestToLink {
 		return nil, nil
 	}
+	var out []Link
+	for _, salt := range []string{saltSubject, saltShard} {
+		links, err := r.linkSalted(ctx, t, subjects, salt)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, links...)
+	}
+	return out, nil
+}
+
+func (r *run) linkSalted(ctx context.Context, t transform, subjects []linkable, salt string) ([]Link, error) {
+	names := []string{linkHamming, linkLikelihood}
+	if salt == saltShard {
+		names = append(names, linkStolen)
+	}
 	cells := map[string]*grid{}
-	for _, name := range []string{linkHamming, linkLikelihood, linkStolen} {
+	for _, name := range names {
 		cells[name] = newGrid(len(subjects))
 	}
 	for k := range linkKeys {
-		p, err := newProviders(r.seed, k, t, subjects)
+		p, err := newProviders(r.seed, k, t, subjects, salt)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +113,6 @@ func (r *run) link(ctx context.Context, band int, t transform) ([]Link, error) {
 	for i := range halves {
 		halves[i] = i % 2
 	}
-	names := []string{linkHamming, linkLikelihood, linkStolen}
 	out := make([]Link, len(names))
 	err := parallel(ctx, len(names), func(i int) error {
 		var groups []int
@@ -95,7 +120,7 @@ func (r *run) link(ctx context.Context, band int, t transform) ([]Link, error) {
 			groups = halves
 		}
 		l, err := rates.Link(cells[names[i]].list(), groups, linkFloor, r.seed)
-		out[i] = Link{names[i], l}
+		out[i] = Link{names[i], salt, l}
 		return err
 	})
 	return out, err
@@ -132,7 +157,7 @@ func (g *grid) list() (out []rates.Cell) {
 
 // providers are two with their keys, and what they hold of all subjects.
 type providers struct {
-	one, two *attack.Map
+	one, two *attack.Map // of the last subject, or of all
 	subjects []linkable
 	stored   [][][]uint64 // by subject and sample: references of the first
 	guessed  [][][]uint64 // the same, as a thief of both keys makes probes of the second of them
@@ -140,23 +165,30 @@ type providers struct {
 	kept     [][][]uint64 // references of the second
 }
 
-func newProviders(seed uint64, k int, t transform, subjects []linkable) (*providers, error) {
+func newProviders(seed uint64, k int, t transform, subjects []linkable, salt string) (*providers, error) {
 	p := &providers{subjects: subjects}
-	var err error
-	if p.one, err = attack.NewMap(newKey(seed, fmt.Sprintf("one%d", k), 0), t.Bits, t.Radius); err != nil {
-		return nil, err
-	}
-	if p.two, err = attack.NewMap(newKey(seed, fmt.Sprintf("two%d", k), 0), t.Bits, t.Radius); err != nil {
-		return nil, err
-	}
-	plate := p.one.NewPlate()
-	for _, s := range subjects {
+	var plate *attack.Plate
+	for i, s := range subjects {
+		if i == 0 || salt == saltSubject {
+			var err error
+			if p.one, err = attack.NewMap(newKey(seed, fmt.Sprintf("one%d", k), i), t.Bits, t.Radius); err != nil {
+				return nil, err
+			}
+			if p.two, err = attack.NewMap(newKey(seed, fmt.Sprintf("two%d", k), i), t.Bits, t.Radius); err != nil {
+				return nil, err
+			}
+		}
+		if plate == nil {
+			plate = p.one.NewPlate()
+		}
 		var stored, guessed, sent, kept [][]uint64
 		for _, c := range s.one {
 			plate.Load(c)
 			stored = append(stored, reference(p.one, plate))
-			plate.Guess(p.one, p.one.Evidence(stored[len(stored)-1]))
-			guessed = append(guessed, probe(p.two, plate))
+			if salt == saltShard {
+				plate.Guess(p.one, p.one.Evidence(stored[len(stored)-1]))
+				guessed = append(guessed, probe(p.two, plate))
+			}
 		}
 		for _, c := range s.two {
 			plate.Load(c)
@@ -194,7 +226,9 @@ func (p *providers) link(ctx context.Context, cells map[string]*grid) error {
 			for x, stored := range p.stored[a] {
 				for y, sent := range p.sent[b] {
 					cells[linkHamming].add(a, b, float32(attack.Nearest(stored, sent, p.one.Bits(), p.one.Words())))
-					cells[linkStolen].add(a, b, float32(attack.Nearest(p.kept[b][y], p.guessed[a][x], p.two.Bits(), p.two.Words())))
+					if stolen := cells[linkStolen]; stolen != nil {
+						stolen.add(a, b, float32(attack.Nearest(p.kept[b][y], p.guessed[a][x], p.two.Bits(), p.two.Words())))
+					}
 					if a%2 == b%2 {
 						cells[linkLikelihood].add(a, b, l.Score(stored, sent, priors[b][y]))
 					}

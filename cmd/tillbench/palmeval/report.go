@@ -166,9 +166,9 @@ func (p Protection) print(w io.Writer) {
 	}
 	for i, l := range p.Links {
 		if i == 0 {
-			fmt.Fprintf(w, "  linkability: %d identities, %d mated scores, %d pairs of keys, one salt a provider; floor by %d derangements\n", l.Identities, l.Mated, linkKeys, l.Repeats)
+			fmt.Fprintf(w, "  linkability: %d identities, %d mated scores, %d pairs of keys; floor by %d derangements\n", l.Identities, l.Mated, linkKeys, l.Repeats)
 		}
-		fmt.Fprintf(w, "    %s: D_sys %.3f, floor %.3f (95th percentile %.3f), above it %+.3f\n", l.Linker, l.DSys, l.Mean, l.P95, l.Above())
+		fmt.Fprintf(w, "    %s, %s: D_sys %.3f, floor %.3f (95th percentile %.3f), above it %+.3f\n", l.Linker, l.Salt, l.DSys, l.Mean, l.P95, l.Above())
 	}
 	fmt.Fprintln(w, "  pre-image, key and template stolen, accepted by another key's template of another session at FAR 1e-3")
 	for _, a := range p.PreImages {

@@ -165,7 +165,7 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("standard: %+v", f.Three)
 	}
 	links := got.Protection[0].Links
-	if links[0].Mated != 11*9*3 || links[0].DSys > 0.3 || links[2].DSys < 0.5 {
+	if links[0].Mated != 11*9*3 || links[0].DSys > 0.3 || links[4].DSys < 0.5 || links[3].Salt != saltShard {
 		t.Errorf("links: %+v", links)
 	}
 	o.Brief, got.Protection = true, nil

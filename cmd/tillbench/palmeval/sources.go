@@ -97,20 +97,24 @@ type Synthetic struct {
 	subjects  []string
 	palms     []*palms.Identity
 	items     []Item
+	bands     int
 }
 
-// NewSynthetic is palms of n identities.
-func NewSynthetic(n, first, second int, v palms.Variation, seed uint64) (*Synthetic, error) {
+// NewSynthetic is palms of n identities, in both bands where none are named.
+func NewSynthetic(n, first, second int, v palms.Variation, seed uint64, bands ...string) (*Synthetic, error) {
 	if n < 2 || first < 1 || second < 0 || n > 1<<16 {
 		return nil, errors.New("make palms: want 2 identities or more, with a capture or more")
 	}
-	s := &Synthetic{Variation: v, First: first, Second: second, seed: seed}
+	if len(bands) == 0 {
+		bands = []string{Green, NIR}
+	}
+	s := &Synthetic{Variation: v, First: first, Second: second, seed: seed, bands: len(bands)}
 	for i := range n {
 		s.subjects = append(s.subjects, fmt.Sprintf("simulated-%03d", i+1))
 		s.palms = append(s.palms, palms.New(seed*1_000_003+uint64(i)))
 		for session, captures := range [2]int{first, second} {
 			for c := range captures {
-				for _, band := range []string{Green, NIR} {
+				for _, band := range bands {
 					s.items = append(s.items, Item{i, strconv.Itoa(session + 1), strconv.Itoa(c + 1), band})
 				}
 			}
@@ -135,7 +139,7 @@ func (s *Synthetic) Region(i int, _ *Workspace) (*roi.Region, error) {
 	if it.Band == NIR {
 		band = palms.Vein
 	}
-	moment := uint64(i/2) + s.seed<<32
+	moment := uint64(i/s.bands) + s.seed<<32
 	return (*roi.Region)(s.palms[it.Subject].Capture(moment, s.Variation, band)), nil
 }
 
