@@ -107,13 +107,14 @@ func (p *parser) palmDevices(s *reader, c *Palm, lines map[string]int) {
 }
 
 func (p *parser) palmHost(s *reader) string {
-	hint := "https:// and the provider's host"
+	hint := "https:// and the provider's host, without a path"
 	text := s.str("endpoint", true, hint)
 	if text == "" {
 		return ""
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || !hostForm.MatchString(u.Hostname()) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "https" || !hostForm.MatchString(u.Hostname()) || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		strings.Trim(u.Path, "/") != "" {
 		s.mistake("endpoint", hint, "%q is not https:// and a host", clip(text))
 	}
 	return strings.TrimSuffix(text, "/")

@@ -38,6 +38,7 @@ func TestPalm(t *testing.T) {
 		{`"GPIO24"`, `"GPIO23"`, "taken already"},
 		{`"palm.example"`, `"Palm!"`, "cannot name a provider"},
 		{`"https://palm.example/"`, `"http://palm.example/"`, "not https:// and a host"},
+		{`"https://palm.example/"`, `"https://palm.example/api"`, "not https:// and a host"},
 		{`"M-1"`, `"M 1"`, "merchant's number"},
 		{`root_keys = ["root.pem"]`, ``, "palm.root_keys"},
 		{`key_file = "palm.key"`, ``, "palm.key_file"},
