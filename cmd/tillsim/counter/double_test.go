@@ -15,6 +15,7 @@ import (
 	"github.com/tilld/tilld/agent/display"
 	"github.com/tilld/tilld/agent/health"
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 )
 
 // toy is a rig in memory: a till of three lines, a wallet that always pays, and tilld's own
@@ -315,6 +316,11 @@ func (t tillOf) Watch(ctx context.Context) (<-chan agent.Screen, <-chan agent.Ev
 func (t tillOf) Payments(bool) []sale.Payment     { return nil }
 func (t tillOf) Confirm(agent.Confirmation) error { return nil }
 func (t tillOf) Offer(string) error               { return nil }
+
+func (t tillOf) Present(string, biometric.Modality) error { return nil }
+func (t tillOf) Enrol(biometric.Modality) error           { return nil }
+func (t tillOf) Withdraw(biometric.Modality) error        { return nil }
+func (t tillOf) Touch(agent.Touch) error                  { return nil }
 
 // play serves a toy's counter, and tilld's own page for it, until the test ends.
 func play(t *testing.T, y *toy, o Options) (url string, stop func()) {
