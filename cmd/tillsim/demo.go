@@ -14,7 +14,7 @@ type demoCmd struct {
 	Tilld string `placeholder:"PATH" help:"The daemon's program. Default: tilld beside this one."`
 	Dir   string `placeholder:"DIR" help:"Where everything is written, and stays. Default: a new temporary folder."`
 	Break string `enum:",double-charge,lost-sale,over-refund" default:"" placeholder:"KIND" help:"Plant an accident that the comparison must find: double-charge, lost-sale or over-refund."`
-	Only  string `enum:",counter,doubt,crash,offer,refund" default:"" placeholder:"TILL" help:"Play on one of the tills alone: counter, doubt, crash, offer or refund."`
+	Only  string `enum:",counter,doubt,crash,offer,refund,palm" default:"" placeholder:"TILL" help:"Play on one of the tills alone: counter, doubt, crash, offer, refund or palm."`
 	Scale int    `default:"10" help:"Divide all clock tables by this."`
 	Storm int    `placeholder:"N" help:"Instead: N random stories, with faults, aborts and kills at odd moments."`
 	Seed  uint64 `placeholder:"N" help:"Make the same stories again. Default: drawn, and printed."`

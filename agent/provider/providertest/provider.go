@@ -44,6 +44,8 @@ type Options struct {
 	// ListLife is how long a key list may be used; zero means a day. It is issued anew four
 	// times in that time.
 	ListLife time.Duration
+	// Seen is told of every request that came whole, before it is answered; nil tells nobody.
+	Seen func(Request)
 	// Hosts are further names and addresses for the server's certificate, beside localhost and
 	// 127.0.0.1.
 	Hosts []string

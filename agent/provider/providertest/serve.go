@@ -62,6 +62,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		err = refuse(wire.CodeTooLarge, "the body is too large or did not come")
 	} else {
+		p.see(r, body)
 		answer, err = p.serve(r, asked)
 	}
 	defer secret.Zero(answer)

@@ -170,7 +170,7 @@ func (s *show) lane(ctx context.Context, n int, l lane) (err error) {
 	if s.o.Storm > 0 || s.o.Chaos > 0 {
 		wait = stormWait
 	}
-	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale, CodeWait: wait, Boxes: s.o.Chaos > 0, Also: wallettest.Further(),
+	r, err := rig.Start(ctx, rig.Options{Tilld: s.o.Tilld, Dir: filepath.Join(s.o.Dir, "till-"+l.name), Scale: s.o.Scale, CodeWait: wait, Boxes: s.o.Chaos > 0, Palm: l.palm, Also: wallettest.Further(),
 		Serial: fmt.Sprintf("00015800000%04d", n+1), Notify: func(line string) { s.differ(DiffNotPlayed, l.name+": "+line) }})
 	if err != nil {
 		return err

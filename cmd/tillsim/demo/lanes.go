@@ -14,6 +14,7 @@ type scenario struct {
 // lane is the scenarios of one till, one after the other. Lanes run side by side.
 type lane struct {
 	name      string
+	palm      bool // the till has a palm reader
 	scenarios []scenario
 }
 
@@ -28,11 +29,11 @@ var (
 )
 
 // lanes are all scenarios. Those that wait long, and those that kill the till, have tills
-// of their own, so that the whole stays short; the last one of the last lane stops its till
+// of their own, so that the whole stays short; the last one of "crash" stops its till
 // for good.
 func lanes() []lane {
 	return []lane{
-		{"counter", []scenario{
+		{name: "counter", scenarios: []scenario{
 			{"paid by WeChat Pay", paidBy(wallettest.WeChatPay)},
 			{"paid by Alipay", paidBy(wallettest.Alipay)},
 			{"paid by UnionPay", paidBy(wallettest.UnionPay)},
@@ -57,7 +58,7 @@ func lanes() []lane {
 			{"the day's bill at WeChat Pay", dayBill(wallettest.WeChatPay)},
 			{"the day's bill at Alipay", dayBill(wallettest.Alipay)},
 		}},
-		{"offer", []scenario{
+		{name: "offer", scenarios: []scenario{
 			{"customer scans our code, WeChat Pay", scansOurs(wallettest.WeChatPay)},
 			{"customer scans our code, Alipay", scansOurs(wallettest.Alipay)},
 			{"customer scans our code for all wallets", scansOurs(wallettest.Aggregator)},
@@ -70,7 +71,7 @@ func lanes() []lane {
 			{"kill -9 while our code is shown", killShown},
 			{"kill -9 while our code is shown, and never paid", killUnpaid},
 		}},
-		{"refund", []scenario{
+		{name: "refund", scenarios: []scenario{
 			{"two parts given back, a third is too much", partByPart},
 			{"a part reversed, then all the rest", partThenRest},
 			{"POS asks for the same refund again", refundAgain},
@@ -82,7 +83,7 @@ func lanes() []lane {
 			{"a part of what the aggregator took", refundAtAggregator},
 			{"tilld sale --self-test", selfTest},
 		}},
-		{"doubt", []scenario{
+		{name: "doubt", scenarios: []scenario{
 			{"answer lost, found paid", lostFound},
 			{"answer lost, not found, reversed", lostNotFound},
 			{"answer for another order", otherOrder},
@@ -90,7 +91,7 @@ func lanes() []lane {
 			{"POS aborts after sending", abortAfter},
 			{"customer never confirms, reversed", neverConfirms},
 		}},
-		{"crash", []scenario{
+		{name: "crash", scenarios: []scenario{
 			{"kill -9 before the answer", killBeforeAnswer},
 			{"kill -9 while reversing", killReversing},
 			{"kill -9, then the ServiceID again", killThenRepeat},
@@ -98,5 +99,6 @@ func lanes() []lane {
 			{"kill -9 after a second ServiceID", killAskedAgain},
 			{"order number already used", numberUsed},
 		}},
+		palmLane(),
 	}
 }

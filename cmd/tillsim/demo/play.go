@@ -37,6 +37,7 @@ type play struct {
 
 	// Of the sale that goes on now:
 	mark    int    // where in the till's happenings it begins
+	look    int    // the same, for those who look at screens alone: see seen
 	payment string // its POITransactionID, known once the scanner was armed
 }
 
@@ -57,6 +58,7 @@ func (p *play) basket() basket { return p.cashier.basket(p.name, p.amount()) }
 // ask sends a Payment and waits for nothing.
 func (p *play) ask(b basket, w wanted) *request {
 	p.mark, p.payment = p.rig.Watch.Mark(), ""
+	p.look = p.mark
 	if p.err != nil {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tilld/tilld/agent"
 	"github.com/tilld/tilld/agent/provider/providertest"
 	"github.com/tilld/tilld/agent/wallet/wallettest"
 	"github.com/tilld/tilld/biometric/biometrictest/stage"
@@ -27,8 +28,9 @@ type Palm struct {
 	set *stage.Set
 	ln  net.Listener
 
-	mu  sync.Mutex
-	try uint64
+	mu    sync.Mutex
+	try   uint64
+	heard []providertest.Request // since Record; nil while nobody does
 }
 
 // The provider and the shop in every rig.
@@ -72,7 +74,8 @@ func (r *Rig) buildPalm() error {
 			r.o.Notify(err.Error())
 		}
 	})
-	p.Provider, err = providertest.New(providertest.Options{Name: palmProvider, Simulated: true, Issue: r.issue, Void: r.takeBack})
+	p.Provider, err = providertest.New(providertest.Options{Name: palmProvider, Simulated: true, Issue: r.issue, Void: r.takeBack,
+		Consent: agent.ConsentVersion, Seen: p.overhear})
 	if err != nil {
 		return err
 	}

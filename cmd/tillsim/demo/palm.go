@@ -1,0 +1,198 @@
+package demo
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tilld/tilld/agent"
+	"github.com/tilld/tilld/agent/provider/providertest"
+	"github.com/tilld/tilld/biometric"
+	"github.com/tilld/tilld/cmd/tillsim/rig"
+)
+
+// enrolled is whose palm the provider knows, after the first scenario.
+func enrolled() rig.Member { return rig.Members()[0] }
+
+// stranger is whose palm nobody knows, to the simulation.
+const stranger = 99
+
+// palm is a scenario at a till with a palm reader. In the end nothing is held over the camera
+// and no lamp shines.
+func palm(f func(*play)) func(*play) {
+	return func(p *play) {
+		p.later = append(p.later, p.rig.Palm.Take)
+		f(p)
+		p.rig.Palm.Take()
+		p.dark()
+	}
+}
+
+// seen waits for a screen, after the last one that was waited for.
+func (p *play) seen(what string, want func(agent.Screen) bool) agent.Screen {
+	if p.err != nil {
+		return agent.Screen{}
+	}
+	ctx, cancel := p.within()
+	defer cancel()
+	h, next, err := p.rig.Watch.Await(ctx, p.look, what, func(h rig.Happening) bool { return h.Screen != nil && want(*h.Screen) })
+	if err != nil {
+		p.fail("%w; it shows %q %q", err, p.rig.Watch.Screen().Kind, p.rig.Watch.Screen().Reason)
+		return agent.Screen{}
+	}
+	p.look = next
+	return *h.Screen
+}
+
+// screen waits for a screen of a kind.
+func (p *play) screen(kind agent.ScreenKind) agent.Screen {
+	return p.seen("the customer's screen to show "+string(kind), func(s agent.Screen) bool { return s.Kind == kind })
+}
+
+// touch does something on the step that a screen shows.
+func (p *play) touch(s agent.Screen, deed agent.Deed, boxes *rig.Boxes) {
+	p.do("touch "+string(deed), func(ctx context.Context) error {
+		return p.rig.Touch(ctx, rig.Touch{Payment: s.Payment, Step: s.Step, Deed: deed, Boxes: boxes})
+	})
+}
+
+// idle waits until nobody is served, and palms can be enrolled.
+func (p *play) idle() {
+	if p.err != nil {
+		return
+	}
+	idle := func(s agent.Screen) bool { return s.Kind == agent.ScreenIdle && s.Palm }
+	p.look = p.rig.Watch.Mark()
+	if !idle(p.rig.Watch.Screen()) {
+		p.seen("the till to be idle, with a palm reader", idle)
+	}
+}
+
+// enrol takes a member's consent and three looks at their palm.
+func (p *play) enrol(m rig.Member) {
+	p.idle()
+	p.do("enrol", p.rig.EnrolPalm)
+	p.touch(p.screen(agent.ScreenConsent), agent.DeedAgree, &rig.Boxes{Age: true, Biometric: true})
+	s := p.seen("the screen to ask for every box", func(s agent.Screen) bool {
+		return s.Kind == agent.ScreenConsent && s.Reason == string(agent.PalmBoxes)
+	})
+	p.touch(s, agent.DeedAgree, &rig.Boxes{Age: true, Biometric: true, Transfer: true})
+	p.account(m)
+	for i := range 3 {
+		p.seen("the screen to ask for a palm", func(s agent.Screen) bool {
+			return s.Kind == agent.ScreenPresent && s.Guide == biometric.SensorReady && s.Taken == i
+		})
+		p.hold(m.Person)
+		p.seen("the palm to be taken", func(s agent.Screen) bool { return s.Kind != agent.ScreenPresent || s.Taken > i })
+		p.rig.Palm.Take()
+	}
+	s = p.seen("the enrolment to be over", func(s agent.Screen) bool {
+		return s.Kind == agent.ScreenEnrolled || s.Kind == agent.ScreenNotEnrolled
+	})
+	if p.err == nil && (s.Kind != agent.ScreenEnrolled || s.Name != providertest.Mask(m.Name)) {
+		p.fail("enrol %s: the screen shows %q %q %q", m.ID, s.Kind, s.Name, s.Reason)
+	}
+}
+
+// account shows the code of the provider's app.
+func (p *play) account(m rig.Member) {
+	p.screen(agent.ScreenAccount)
+	p.do("show the code of the app", func(context.Context) error {
+		code, err := p.rig.Palm.Provider.AccountCode(m.ID)
+		if err == nil {
+			p.show(code)
+		}
+		return err
+	})
+}
+
+// claim presses the button and shows a member code, until the till looks for a palm.
+func (p *play) claim(m rig.Member) {
+	s := p.seen("the button for palms", func(s agent.Screen) bool { return s.Palm && s.Amount != "" })
+	p.do("choose palm", func(ctx context.Context) error { return p.rig.ChoosePalm(ctx, s.Payment) })
+	p.screen(agent.ScreenClaim)
+	p.show(m.ID)
+}
+
+// presents claims to be a member and holds somebody's palm over the camera.
+func (p *play) presents(m rig.Member, person uint64) {
+	p.claim(m)
+	p.ready()
+	p.hold(person)
+}
+
+// ready waits until the till looks for a palm.
+func (p *play) ready() {
+	p.seen("the screen to ask for a palm", func(s agent.Screen) bool {
+		return s.Kind == agent.ScreenPresent && s.Guide == biometric.SensorReady
+	})
+}
+
+func (p *play) hold(person uint64) {
+	if p.err == nil {
+		p.rig.Palm.Hold(person)
+	}
+}
+
+// asked waits until the till asks the member to confirm, and takes the hand away.
+func (p *play) asked(m rig.Member, b basket) agent.Screen {
+	s := p.seen("the screen to ask who pays", func(s agent.Screen) bool {
+		return s.Kind == agent.ScreenAgree || s.Kind == agent.ScreenPay || s.Kind == agent.ScreenFresh
+	})
+	p.rig.Palm.Take()
+	if p.err == nil && (s.Kind != agent.ScreenAgree || s.Name != providertest.Mask(m.Name) || s.Amount != b.amount.Decimal()) {
+		p.fail("%s before the camera: the screen shows %q, %q, %s, %q", m.Name, s.Kind, s.Name, s.Amount, s.Reason)
+	}
+	return s
+}
+
+// refused waits until the till asks for a code instead, for a reason.
+func (p *play) refused(reasons ...agent.PalmReason) {
+	s := p.seen("the palm to be refused", func(s agent.Screen) bool {
+		return s.Kind == agent.ScreenAgree || s.Kind == agent.ScreenPay || s.Kind == agent.ScreenFresh
+	})
+	p.rig.Palm.Take()
+	if p.err == nil && (s.Kind == agent.ScreenAgree || !slices.Contains(reasons, agent.PalmReason(s.Reason))) {
+		p.fail("the screen shows %q %q, want one of %q", s.Kind, s.Reason, reasons)
+	}
+}
+
+// paysWithPalm is a whole payment of somebody who is known.
+func (p *play) paysWithPalm(b basket) *request {
+	r := p.sell(b, success)
+	p.presents(enrolled(), enrolled().Person)
+	p.touch(p.asked(enrolled(), b), agent.DeedYes, nil)
+	p.told(r)
+	return r
+}
+
+// counted checks how often something happened at the provider since counts were taken.
+func (p *play) counted(before map[string]int, what string, n int) {
+	if got := p.rig.Palm.Provider.Counts()[what] - before[what]; p.err == nil && got != n {
+		p.fail("the provider counts %d more %q, want %d", got, what, n)
+	}
+}
+
+// lookEvery is how often a lamp is looked at.
+const lookEvery = 10 * time.Millisecond
+
+// dark waits until no lamp shines.
+func (p *play) dark() {
+	p.eventually("all lamps to be off", func() bool { return !p.rig.Palm.Lit() })
+}
+
+// eventually waits for what tells nobody when it happens.
+func (p *play) eventually(what string, f func() bool) {
+	p.do("wait for "+what, func(ctx context.Context) error {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for !f() {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+}
