@@ -140,7 +140,10 @@ func (t *take) samples(ctx context.Context) (v biometric.Verdict, err error) {
 		if tries == t.ch.Samples+mostFailed {
 			return v, &biometric.Error{Op: op, Fault: biometric.FaultQuality, Err: errBlurred, Hint: "show a code instead"}
 		}
-		if err := t.sample(ctx); err != nil {
+		if err := t.sample(ctx); errors.Is(err, capture.ErrPhases) && tries < t.ch.Samples+mostFailed-1 {
+			t.again() // a board that is busy loses frames
+			continue
+		} else if err != nil {
 			return v, err
 		}
 		if err := t.cut(); err != nil {

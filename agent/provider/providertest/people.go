@@ -85,9 +85,10 @@ func (p *Provider) AddMember(m Member) error {
 }
 
 // AccountCode is the one-time code that the provider's app shows to its signed-in user, to
-// enrol or to withdraw at a terminal: 12 digits, good for ten minutes and at one terminal.
+// enrol or to withdraw at a terminal: 10 digits, too few for a card number, good for ten minutes
+// and at one terminal.
 func (p *Provider) AccountCode(member string) (string, error) {
-	code, err := digits(12)
+	code, err := digits(10)
 	if err != nil {
 		return "", fmt.Errorf("make an account code: %w", err)
 	}

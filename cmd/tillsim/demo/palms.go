@@ -34,8 +34,7 @@ func strangerRefused(p *play) {
 	before := p.rig.Palm.Provider.Counts()
 	b := p.basket()
 	r := p.sell(b, success)
-	p.presents(enrolled(), stranger)
-	p.refused(agent.PalmUnknown, agent.PalmHand)
+	p.wantReason(p.presents(enrolled(), stranger), append(unclear(), agent.PalmUnknown, agent.PalmHand)...)
 	p.counted(before, "issued", 0)
 	p.thenCode(b, r)
 }
@@ -45,14 +44,14 @@ func notEnrolled(p *play) {
 	before := p.rig.Palm.Provider.Counts()
 	b := p.basket()
 	r := p.sell(b, success)
-	p.presents(rig.Members()[1], rig.Members()[1].Person)
-	p.refused(agent.PalmUnknown)
+	m := rig.Members()[1]
+	p.wantReason(p.presents(m, m.Person), agent.PalmUnknown)
 	p.counted(before, "issued", 0)
 	p.thenCode(b, r)
 }
 
 // givesUp is how long somebody with a fake hopes for the best.
-const givesUp = 4 * time.Second
+const givesUp = 2500 * time.Millisecond
 
 // fakeRefused: somebody shows a picture of the palm of somebody who is enrolled. It is judged
 // and refused, or it is no hand to the till at all.
@@ -68,7 +67,7 @@ func fakeRefused(instrument string) func(*play) {
 			// It may be over in this very moment.
 			_ = p.rig.Touch(p.ctx, rig.Touch{Payment: s.Payment, Step: s.Step, Deed: agent.DeedStop})
 		}
-		p.refused(agent.PalmUnusable, agent.PalmUnsure, agent.PalmQuality, agent.PalmNobody, "")
+		p.wantReason(p.over(), append(unclear(), "")...)
 		p.counted(before, "presented", 0)
 		p.counted(before, "issued", 0)
 		p.thenCode(b, r)
@@ -94,8 +93,8 @@ func notConfirmed(p *play) {
 	before := p.rig.Palm.Provider.Counts()
 	b := p.basket()
 	r := p.sell(b, success)
-	p.presents(enrolled(), enrolled().Person)
-	p.touch(p.asked(enrolled(), b), agent.DeedNo, nil)
+	p.touch(p.known(b), agent.DeedNo, nil)
+	p.left()
 	p.eventually("the credential to be void", func() bool {
 		return p.rig.Palm.Provider.Counts()["voided"] == before["voided"]+1
 	})
@@ -134,7 +133,7 @@ func providerDown(p *play) {
 		return p.rig.Palm.Provider.Inject(providertest.Fault{Kind: providertest.Down}, -1)
 	})
 	p.claim(enrolled())
-	p.refused(agent.PalmOff)
+	p.wantReason(p.over(), agent.PalmOff)
 	p.thenCode(b, r)
 	p.cause(mark, "palm", true)
 
@@ -158,7 +157,7 @@ func providerDown(p *play) {
 }
 
 // killPresenting: the till loses its power while somebody holds a hand over the camera.
-// Nothing was sent, and whoever asks again pays once.
+// Nothing was sent.
 func killPresenting(p *play) {
 	r := p.sell(p.basket(), lost)
 	p.claim(enrolled())
@@ -168,7 +167,6 @@ func killPresenting(p *play) {
 	p.rig.Palm.Take()
 	p.told(r)
 	p.reconcile(r, wanted{"Failure/" + verdict.NotFound, verdict.Nothing})
-	p.paysWithPalm(p.basket())
 }
 
 // killCharged: the wallet has charged for the credential and not answered when the till loses
@@ -178,8 +176,7 @@ func killCharged(p *play) {
 	seen := p.walletEvents()
 	b := p.basket()
 	r := p.sell(b, lost)
-	p.presents(enrolled(), enrolled().Person)
-	p.touch(p.asked(enrolled(), b), agent.DeedYes, nil)
+	p.touch(p.known(b), agent.DeedYes, nil)
 	p.awaitWallet(seen, sale.OpPay, "done")
 	p.killAndRestart()
 	p.told(r)
@@ -200,8 +197,7 @@ func withdrawn(p *play) {
 	before := p.rig.Palm.Provider.Counts()
 	b := p.basket()
 	r := p.sell(b, success)
-	p.presents(m, m.Person)
-	p.refused(agent.PalmUnknown)
+	p.wantReason(p.presents(m, m.Person), agent.PalmUnknown)
 	p.counted(before, "issued", 0)
 	p.thenCode(b, r)
 }
@@ -218,10 +214,10 @@ func palmLane() lane {
 		{"palm: POS aborts while a palm is awaited", abortPresenting},
 		{"palm: a code instead", codeShown},
 		{"palm: what was sent, again and for another amount", replayed},
-		{"palm: kill -9 while a palm is shown", killPresenting},
-		{"palm: kill -9 after the credential was used", killCharged},
-		{"palm: consent withdrawn", withdrawn},
 		{"palm: the provider is down", providerDown},
+		{"palm: kill -9 after the credential was used", killCharged},
+		{"palm: kill -9 while a palm is shown", killPresenting},
+		{"palm: consent withdrawn", withdrawn},
 	}
 	for i := range all {
 		all[i].play = palm(all[i].play)
