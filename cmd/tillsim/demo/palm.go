@@ -97,9 +97,7 @@ func (p *play) enrolOnce(m rig.Member) agent.Screen {
 		if s.Kind == agent.ScreenNotEnrolled {
 			return s
 		}
-		p.hold(m.Person)
-		s = p.seen("the palm to be taken", func(s agent.Screen) bool { return s.Kind != agent.ScreenPresent || s.Taken > i })
-		p.rig.Palm.Take()
+		s = p.holdUntil(m.Person, "the palm to be taken", func(s agent.Screen) bool { return s.Kind != agent.ScreenPresent || s.Taken > i })
 		if s.Kind == agent.ScreenNotEnrolled || s.Kind == agent.ScreenEnrolled {
 			return s
 		}
@@ -141,10 +139,28 @@ func (p *play) ready() {
 	})
 }
 
-func (p *play) hold(person uint64) {
-	if p.err == nil {
-		p.rig.Palm.Hold(person)
-	}
+// heldFor is how long a hand is held before it is held in another way: some hands shake.
+const heldFor = 4 * time.Second
+
+// holdUntil holds a hand over the camera until the screen shows what is waited for.
+func (p *play) holdUntil(person uint64, what string, want func(agent.Screen) bool) (s agent.Screen) {
+	p.do("hold a hand until "+what, func(ctx context.Context) error {
+		defer p.rig.Palm.Take()
+		for {
+			p.rig.Palm.Hold(person)
+			held, cancel := context.WithTimeout(ctx, heldFor)
+			h, next, err := p.rig.Watch.Await(held, p.look, what, func(h rig.Happening) bool { return h.Screen != nil && want(*h.Screen) })
+			cancel()
+			if err == nil {
+				s, p.look = *h.Screen, next
+				return nil
+			}
+			if ctx.Err() != nil {
+				return err
+			}
+		}
+	})
+	return s
 }
 
 // unclear are the reasons for which people try again: a live hand is taken for none now and
@@ -163,8 +179,8 @@ func (p *play) presents(m rig.Member, person uint64) (s agent.Screen) {
 	for try := 1; p.err == nil; try++ {
 		p.claim(m)
 		p.ready()
-		p.hold(person)
-		s = p.over()
+		s = p.holdUntil(person, "the palm to be judged", judged)
+		p.afterPalm(s)
 		if try == mostTries || s.Kind == agent.ScreenAgree || !slices.Contains(unclear(), agent.PalmReason(s.Reason)) {
 			break
 		}
@@ -174,14 +190,21 @@ func (p *play) presents(m rig.Member, person uint64) (s agent.Screen) {
 
 // over waits until the till looks for no palm any more, and takes away what is held there.
 func (p *play) over() agent.Screen {
-	s := p.seen("the palm to be judged", func(s agent.Screen) bool {
-		return s.Kind == agent.ScreenAgree || s.Kind == agent.ScreenPay || s.Kind == agent.ScreenFresh
-	})
+	s := p.seen("the palm to be judged", judged)
 	p.rig.Palm.Take()
+	p.afterPalm(s)
+	return s
+}
+
+func judged(s agent.Screen) bool {
+	return s.Kind == agent.ScreenAgree || s.Kind == agent.ScreenPay || s.Kind == agent.ScreenFresh
+}
+
+// afterPalm waits until codes are taken again, where a screen says that palms are not.
+func (p *play) afterPalm(s agent.Screen) {
 	if s.Kind != agent.ScreenAgree {
 		p.left()
 	}
-	return s
 }
 
 // left waits until the till has left off palms, and takes codes again.

@@ -162,7 +162,7 @@ func killPresenting(p *play) {
 	r := p.sell(p.basket(), lost)
 	p.claim(enrolled())
 	p.ready()
-	p.hold(enrolled().Person)
+	p.rig.Palm.Hold(enrolled().Person)
 	p.killAndRestart()
 	p.rig.Palm.Take()
 	p.told(r)
