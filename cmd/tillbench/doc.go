@@ -8,4 +8,7 @@
 //	make bench                         everything, short forms; a table, and build/bench.json
 //	bin/tillbench --only latency,size  some of it
 //	bin/tillbench --idle 10m --sales 10000   the long forms
+//
+// It also evaluates on anybody's own data: tillbench palm on a folder of palms, tillbench
+// palm-pad on recorded presentations; tillbench palm-make writes simulated ones.
 package main

@@ -67,7 +67,11 @@ func (b *Bench) palms(ctx context.Context, v palms.Variation, later int, brief b
 
 func (m *Measured) losses(r *palmeval.Result) {
 	for _, f := range r.Figures {
-		rate, _ := f.Three.EER.Shown()
+		rate, below := f.Three.EER.Shown()
+		if below {
+			m.Notes = append(m.Notes, fmt.Sprintf("EER, %s ±%d: below 3/n, n %d; too few palms to be hard", f.Transform, f.Shift, f.Three.EER.N))
+			continue
+		}
 		v := Value{Label: fmt.Sprintf("EER, %s ±%d, n %d", f.Transform, f.Shift, f.Three.EER.N), Value: percent(rate), Unit: "%"}
 		if f.Transform == "unprotected" {
 			v.Least = limit(0.5)
@@ -118,8 +122,8 @@ func measureLiveness(ctx context.Context, b *Bench) (Measured, error) {
 	if err != nil {
 		return Measured{}, err
 	}
-	done := 0
-	r, err := padeval.Evaluate(ctx, src, pad.Config{}, func() { done++ })
+	b.progress("liveness: %d simulated presentations", src.Len())
+	r, err := padeval.Evaluate(ctx, src, pad.Config{}, func() {})
 	if err != nil {
 		return Measured{}, err
 	}
