@@ -36,7 +36,7 @@ type palmBench struct {
 	about    hands.Device
 	pipeline *palm.Pipeline
 	key      *ecdsa.PrivateKey
-	opened   hands.Hands // they act while a presentation is under way
+	others   hands.Hands // they act while a presentation is under way
 
 	seal    biometric.SealKey
 	private hpke.PrivateKey
@@ -60,7 +60,7 @@ func palmCheck(ctx context.Context, b *Bench) (err error) {
 func (b *Bench) palm(ctx context.Context, d hands.Device) (err error) {
 	p := &palmBench{Bench: b, about: d}
 	var release func()
-	if p.opened, release, err = b.moreHands(ctx); err != nil {
+	if p.others, release, err = b.moreHands(ctx); err != nil {
 		return err
 	}
 	defer release()
@@ -202,7 +202,7 @@ func (p *palmBench) present(ctx context.Context, thing string) (s seen, err erro
 	s.sealed, s.verdict, err = p.pipeline.Present(ctx, p.challenge(), func(g biometric.Guidance) {
 		if held == 0 {
 			var a hands.Answer
-			a, holding = p.opened.Do(ctx, hands.Order{Do: hands.Hold, Device: p.about.Name, Text: thing})
+			a, holding = p.others.Do(ctx, hands.Order{Do: hands.Hold, Device: p.about.Name, Text: thing})
 			held = a.At
 		}
 		if s.guided = append(s.guided, fmt.Sprintf("%s at %s", g, ms(hands.Now()-held))); g == biometric.FailedRead {
