@@ -4,7 +4,6 @@
 package deskcam
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -57,7 +56,7 @@ func Open(ctx context.Context, path string) (*Device, error) {
 	}
 	d := &Device{path: path, conn: conn, replies: make(chan reply, 1), frames: make(chan *sense.Frame, alive),
 		buffers: make(chan []byte, alive), done: make(chan struct{})}
-	r := bufio.NewReaderSize(conn, 64<<10)
+	r := io.Reader(conn) // no buffer in between: it would keep pieces of frames
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	kind, n, err := ReadHead(r)
 	body := make([]byte, n)
@@ -117,6 +116,7 @@ func (d *Device) read(r io.Reader) {
 func (d *Device) readFrame(r io.Reader, n int) error {
 	buf := d.buffer(n)
 	if _, err := io.ReadFull(r, buf); err != nil {
+		secret.Zero(buf)
 		return err
 	}
 	h, picture, err := parseFrame(buf)

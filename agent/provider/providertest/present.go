@@ -148,6 +148,12 @@ func (p *Provider) unseal(c *challenge, s biometric.Sealed, private hpke.Private
 	if err != nil {
 		return nil, "it does not open"
 	}
+	if p.o.Opened != nil {
+		if b, err := template.AppendBinary(make([]byte, 0, template.Size())); err == nil {
+			p.o.Opened(b)
+			secret.Zero(b)
+		}
+	}
 	p.mu.Lock()
 	e, ok := p.keys.epoch(c.epoch)
 	p.mu.Unlock()

@@ -46,6 +46,9 @@ type Options struct {
 	ListLife time.Duration
 	// Seen is told of every request that came whole, before it is answered; nil tells nobody.
 	Seen func(Request)
+	// Opened is shown every protected template that was opened, before it is matched, and keeps
+	// none of the bytes' memory: for tests that look for it where it must not be. nil shows nobody.
+	Opened func(template []byte)
 	// Hosts are further names and addresses for the server's certificate, beside localhost and
 	// 127.0.0.1.
 	Hosts []string

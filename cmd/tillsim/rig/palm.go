@@ -18,6 +18,7 @@ import (
 	"github.com/tilld/tilld/agent/wallet/wallettest"
 	"github.com/tilld/tilld/biometric/biometrictest/stage"
 	"github.com/tilld/tilld/drivers/deskcam/deskcamtest"
+	"github.com/tilld/tilld/drivers/sense"
 )
 
 // Palm is the palm reader of a rig: a simulated camera with lamps, whatever is held over it,
@@ -70,12 +71,12 @@ func (r *Rig) buildPalm() error {
 		return fmt.Errorf("play a camera: %w", err)
 	}
 	r.wg.Go(func() {
-		if err := deskcamtest.Serve(r.ctx, p.ln, p.set.Camera(stage.Sensor{}), p.set.Lamp()); err != nil {
+		if err := deskcamtest.Serve(r.ctx, p.ln, r.camera(p.set.Camera(stage.Sensor{})), p.set.Lamp()); err != nil {
 			r.o.Notify(err.Error())
 		}
 	})
 	p.Provider, err = providertest.New(providertest.Options{Name: palmProvider, Simulated: true, Issue: r.issue, Void: r.takeBack,
-		Consent: agent.ConsentVersion, Seen: p.overhear})
+		Consent: agent.ConsentVersion, Seen: p.overhear, Opened: r.o.Opened})
 	if err != nil {
 		return err
 	}
@@ -96,6 +97,13 @@ func (r *Rig) buildPalm() error {
 		CAFile: r.path("palm-ca.pem"), RootKey: r.path("palm-root.pem"), Merchant: palmMerchant, KeyFile: r.path("palm.key")}
 	return errors.Join(os.WriteFile(r.settings.Palm.CAFile, p.Provider.CA(), 0o644),
 		os.WriteFile(r.settings.Palm.RootKey, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: root}), 0o644))
+}
+
+func (r *Rig) camera(c sense.Camera) sense.Camera {
+	if r.o.Camera != nil {
+		return r.o.Camera(c)
+	}
+	return c
 }
 
 // issue makes a code that pays this one amount.

@@ -16,6 +16,7 @@ import (
 	"github.com/tilld/tilld/agent/terminal/authority"
 	"github.com/tilld/tilld/agent/wallet/wallettest"
 	"github.com/tilld/tilld/drivers/driverstest"
+	"github.com/tilld/tilld/drivers/sense"
 )
 
 // Options says how to build a rig.
@@ -34,6 +35,10 @@ type Options struct {
 	Also []string
 	// Palm adds a palm reader, and the provider behind it.
 	Palm bool
+	// Camera, with Palm, comes between the simulated camera and the till; may be nil.
+	Camera func(sense.Camera) sense.Camera
+	// Opened, with Palm, is shown each protected template that the provider opened; may be nil.
+	Opened func(template []byte)
 	// Boxes puts a box into the link to each wallet that can drop everything without a word.
 	Boxes bool
 	// CodeWait is how long a customer may take to show a code. Zero means 90 s.
