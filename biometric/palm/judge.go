@@ -99,15 +99,25 @@ func apart(a, b *capture.Shot) int64 {
 
 // judge computes the codes and lets the detectors look at the frames.
 func (t *take) judge() biometric.Verdict {
-	b, o := t.b, &t.p.o
+	b, in := t.b, t.frames()
 	code := b.codes[t.taken]
 	b.extract.Code(code, b.vein)
 	b.extract.Code(b.lines, b.print)
-	distance, _, _ := bocv.Distance(b.lines, code, crossRadius)
+	in.Corners, in.Vein, in.Print = t.hand.Corners, b.vein, b.print
+	in.Distance, _, _ = bocv.Distance(b.lines, code, crossRadius)
+	in.HasDistance = true
+	return t.verdict(in)
+}
+
+// frames is what the detectors are given where no hand was found.
+func (t *take) frames() pad.Input {
 	held := t.stream.Held()
-	r := b.panel.Judge(&pad.Input{Shots: b.shots, Order: t.order[:], Corners: t.hand.Corners, Vein: b.vein, Print: b.print,
-		Distance: distance, HasDistance: true, Unlocked: !held.TimeFixed || !held.GainFixed})
-	return pad.Verdict(r, pad.Facts{Modality: biometric.Palm, LampBits: capture.OrderBits(), Level: o.Level, Build: o.Build,
+	return pad.Input{Shots: t.b.shots, Order: t.order[:], Unlocked: !held.TimeFixed || !held.GainFixed}
+}
+
+func (t *take) verdict(in pad.Input) biometric.Verdict {
+	o := &t.p.o
+	return pad.Verdict(t.b.panel.Judge(&in), pad.Facts{Modality: biometric.Palm, LampBits: capture.OrderBits(), Level: o.Level, Build: o.Build,
 		At: o.Now(), Simulated: o.Simulated})
 }
 

@@ -37,6 +37,7 @@ type take struct {
 	stream *capture.Stream
 	b      *bench
 	taken  int // samples
+	seen   int // frames in a row with a hand
 	order  capture.Order
 	hand   roi.Hand // of the sample at hand
 	side   roi.Side // of all samples, as far as it is known
@@ -147,6 +148,11 @@ func (t *take) samples(ctx context.Context) (v biometric.Verdict, err error) {
 			return v, err
 		}
 		if err := t.cut(); err != nil {
+			// A recording shows no hand under the lamps that were driven; nor does somebody who
+			// takes the hand away. Both may try again, and it is on record.
+			if err := t.audit(t.verdict(t.frames())); err != nil {
+				return v, err
+			}
 			t.again()
 			continue
 		}
@@ -212,6 +218,7 @@ func (t *take) await(ctx context.Context) error {
 			return err
 		}
 	}
+	t.seen = 0
 	t.b.track.Reset()
 	t.say(biometric.SensorReady)
 	still := 0
@@ -254,6 +261,7 @@ func (t *take) follow(ctx context.Context, enough func(h roi.Hand, err error, no
 // look makes of one frame what the person should do, and counts those in which it is nothing.
 func (t *take) look(h roi.Hand, err error, still int) int {
 	if err != nil {
+		t.seen = 0
 		t.b.track.Reset()
 		g := h.Guide
 		if errors.Is(err, roi.ErrNone) || g == "" {
@@ -268,7 +276,9 @@ func (t *take) look(h roi.Hand, err error, still int) int {
 		t.say(h.Guide)
 		return 0
 	case !step.Still:
-		t.say(biometric.MoveSlower)
+		if t.seen++; t.seen > 1 { // the first frame has nothing to be compared with
+			t.say(biometric.MoveSlower)
+		}
 		return 0
 	}
 	return still + 1
