@@ -53,7 +53,7 @@ func (c runCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer ln.Close()
 	r, err := rig.Start(ctx, rig.Options{Tilld: tilld, Dir: filepath.Join(dir, "till"), Scale: c.Scale, Serial: serial, POS: c.POS,
-		Display: c.Display, Boxes: true, Also: wallettest.Further(), Notify: func(line string) { fmt.Fprintln(s.errs, "tillsim:", line) }})
+		Display: c.Display, Boxes: true, Palm: true, Also: wallettest.Further(), Notify: func(line string) { fmt.Fprintln(s.errs, "tillsim:", line) }})
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ func TestPage(t *testing.T) {
 		"frame":          seeFrame,
 		"layout":         seeLayout,
 		"fault switch":   seeFaultSwitch,
+		"palms":          seePalms,
 		"simulator gone": seeSimulatorGone,
 	} {
 		t.Run(name, func(t *testing.T) { see(t, b) })
@@ -155,7 +156,7 @@ func seeLayout(t *testing.T, b *browser.Browser) {
 				url, _ := play(t, y, Options{Language: lang})
 				p := b.Open(t, url, size[0], size[1])
 				p.Until(`document.getElementById("codes").children.length === 12 && document.querySelectorAll("#pairs .differ").length === 1`)
-				for _, tab := range []string{"events", "ledgers", "faults"} {
+				for _, tab := range []string{"events", "ledgers", "palm", "faults"} {
 					p.Eval(fmt.Sprintf(`document.getElementById("tab-%s").click()`, tab), nil)
 					p.Until(fmt.Sprintf(`document.getElementById(%q).offsetHeight > 0`, tab))
 					if bad := p.Overflowing(); len(bad) > 0 {
@@ -173,7 +174,7 @@ func seeFaultSwitch(t *testing.T, b *browser.Browser) {
 	y := newToy()
 	url, _ := play(t, y, Options{Language: "en"})
 	p := b.Open(t, url, 800, 480)
-	p.Until(`document.getElementById("faults").children.length === 11`)
+	p.Until(`document.getElementById("faults").children.length === 13`)
 	p.Eval(`document.getElementById("tab-events").focus()`, nil)
 	p.Key("ArrowLeft") // around to the last tab
 	p.Key("Tab")
@@ -181,6 +182,23 @@ func seeFaultSwitch(t *testing.T, b *browser.Browser) {
 	p.Until(`document.getElementById("switched").textContent === "1" && document.querySelector("[data-fault=wallet-down]").getAttribute("aria-checked") === "true"`)
 	if !y.fault(FaultWalletDown) {
 		t.Error("the wallet is up")
+	}
+}
+
+// seePalms holds a hand over the camera, and a print, by keyboard and mouse.
+func seePalms(t *testing.T, b *browser.Browser) {
+	y := newToy()
+	url, _ := play(t, y, Options{Language: "en"})
+	p := b.Open(t, url, 800, 480)
+	p.Until(`document.querySelectorAll("#palms button").length === 15 && !document.getElementById("tab-palm").hidden`)
+	p.Eval(`document.getElementById("tab-palm").click()`, nil)
+	p.Eval(`document.querySelector("[data-palm='hand:1']").focus()`, nil)
+	p.Key("Enter")
+	p.Until(`document.querySelector("[data-palm='hand:1']").getAttribute("aria-pressed") === "true" && document.getElementById("lit").textContent === "A lamp shines"`)
+	p.Eval(`document.querySelector("[data-palm='fake:laser-print']").click()`, nil)
+	p.Until(`document.querySelector("[data-palm='fake:laser-print']").getAttribute("aria-pressed") === "true" && document.getElementById("lit").textContent === "All lamps are off"`)
+	if y.Palm("moon") == nil {
+		t.Error("there is no moon")
 	}
 }
 

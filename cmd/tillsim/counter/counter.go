@@ -6,7 +6,7 @@
 //	/state     what can be shown, switched and confirmed now
 //	/ledgers   both books, paired by order, with a verdict for each pair
 //	/events    server-sent events "event", "sale" and "beat"
-//	/sell /abort /scan /show /ours /fault /confirm   POST, JSON
+//	/sell /abort /scan /show /ours /palm /fault /confirm   POST, JSON
 //
 // It is for this machine alone: who reaches the page can pay with every simulated wallet.
 package counter
@@ -88,6 +88,7 @@ func New(o Options) *Server {
 	mux.HandleFunc("POST /scan", s.scan)
 	mux.HandleFunc("POST /show", s.show)
 	mux.HandleFunc("POST /ours", s.ours)
+	mux.HandleFunc("POST /palm", s.palm)
 	mux.HandleFunc("POST /fault", s.fault)
 	mux.HandleFunc("POST /confirm", s.confirm)
 	s.handler = localweb.Guard(mux)

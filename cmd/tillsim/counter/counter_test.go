@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric/biometrictest/stage"
 )
 
 // request asks a server without a network, as a browser on this machine would.
@@ -50,6 +51,8 @@ func TestRequests(t *testing.T) {
 		{"show", "POST", "/show", `{"choice":"wechat"}`, nil, 200, "130061098828009406"},
 		{"show what is not there", "POST", "/show", `{"choice":"moon"}`, nil, 409, "no code"},
 		{"fault", "POST", "/fault", `{"name":"slow","on":true}`, nil, 200, "true"},
+		{"palm", "POST", "/palm", `{"name":"hand:1"}`, nil, 200, "true"},
+		{"unknown palm", "POST", "/palm", `{"name":"moon"}`, nil, 409, "no such choice"},
 		{"unknown fault", "POST", "/fault", `{"name":"moon","on":true}`, nil, 409, "no such fault"},
 		{"confirm nothing", "POST", "/confirm", `{"order":"1"}`, nil, 409, "no such order"},
 		{"unknown field", "POST", "/scan", `{"text":"1","more":1}`, nil, 400, "unknown field"},
@@ -251,6 +254,16 @@ func TestTexts(t *testing.T) {
 	}
 	for _, m := range regexp.MustCompile(`(?m)^\tFault\w+ += "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
 		want["fault."+m[1]] = true
+	}
+	kinds := []PalmKind{PalmNobody, PalmHand, PalmStranger, PalmFake, PalmMember, PalmAccount, PalmWithdraw}
+	for _, k := range kinds {
+		want[k.group()] = true
+		if k != PalmFake { // says which instrument
+			want["palm."+string(k)] = true
+		}
+	}
+	for _, name := range stage.Instruments() {
+		want["palm."+name] = true
 	}
 	if !want["code.id-number"] || !want["fault.answer-lost"] {
 		t.Fatal("the constants were not found")

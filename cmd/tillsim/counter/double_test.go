@@ -28,6 +28,7 @@ type toy struct {
 	watchers map[chan Event]struct{}
 	faults   []FaultSwitch
 	codes    []CodeChoice
+	held     string // over the camera
 	scans    chan string
 	aborts   chan struct{}
 	confirms chan string
@@ -47,7 +48,8 @@ func newToy() *toy {
 		screen: agent.Screen{Kind: agent.ScreenIdle, Test: true}, screens: map[chan agent.Screen]struct{}{},
 		watchers: map[chan Event]struct{}{}, scans: make(chan string, 10), aborts: make(chan struct{}, 1), confirms: make(chan string, 1),
 		faults: []FaultSwitch{{Name: FaultWalletDown}, {Name: FaultAnswerLost}, {Name: FaultSlow}, {Name: FaultConfirm}, {Name: FaultUnplugged}, {Name: FaultSilent},
-			{Name: FaultDirectDown}, {Name: FaultOfferRefused}, {Name: FaultRefundSlow}, {Name: FaultRefundStuck}, {Name: FaultRefundRefused}},
+			{Name: FaultDirectDown}, {Name: FaultOfferRefused}, {Name: FaultRefundSlow}, {Name: FaultRefundStuck}, {Name: FaultRefundRefused},
+			{Name: FaultPalmDown}, {Name: FaultPalmSlow}},
 		codes: []CodeChoice{
 			{"wechat", CodeFresh, "WeChat Pay"}, {"alipay", CodeFresh, "Alipay"}, {"unionpay", CodeFresh, "UnionPay"},
 			{"ecny", CodeFresh, "e-CNY"}, {"old", CodeExpired, "WeChat Pay"}, {"used", CodeUsed, ""},
@@ -208,6 +210,37 @@ func (y *toy) NewCode(choice string) (string, error) {
 		return "4200001234", nil
 	}
 	return "", fmt.Errorf("no code of that kind")
+}
+
+func (y *toy) Palms() []PalmChoice {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	out := []PalmChoice{{Name: "nobody:", Kind: PalmNobody}, {Name: "hand:1", Kind: PalmHand, Who: "Wang Ming"}, {Name: "stranger:", Kind: PalmStranger}}
+	for _, f := range []string{"laser-print", "inkjet-print", "phone-screen", "tablet-screen", "replayed-capture", "injected-frames", "second-band", "blank-glove", "two-layer"} {
+		out = append(out, PalmChoice{Name: "fake:" + f, Kind: PalmFake, Who: f})
+	}
+	out = append(out, PalmChoice{Name: "member:1", Kind: PalmMember, Who: "Wang Ming"}, PalmChoice{Name: "account:1", Kind: PalmAccount, Who: "Wang Ming"},
+		PalmChoice{Name: "withdraw:1", Kind: PalmWithdraw, Who: "Wang Ming"})
+	for i := range out {
+		out[i].On = out[i].Name == y.held
+	}
+	return out
+}
+
+func (y *toy) Palm(name string) error {
+	if !slices.ContainsFunc(y.Palms(), func(c PalmChoice) bool { return c.Name == name }) {
+		return errors.New("no such choice")
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.held = name
+	return nil
+}
+
+func (y *toy) Lit() bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.held == "hand:1"
 }
 
 func (y *toy) Faults() []FaultSwitch {

@@ -235,7 +235,8 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 	if waiting == nil {
 		waiting = []string{}
 	}
-	reply(w, http.StatusOK, map[string]any{"codes": codes, "faults": faults, "waiting": waiting, "offered": s.o.Rig.Offered()})
+	reply(w, http.StatusOK, map[string]any{"codes": codes, "faults": faults, "waiting": waiting, "offered": s.o.Rig.Offered(),
+		"palms": s.palms(lang), "lit": s.o.Rig.Lit()})
 }
 
 // events writes one stream until the page goes away.

@@ -30,6 +30,11 @@ type Rig interface {
 	Codes() []CodeChoice
 	// NewCode makes the code of a choice, by its Name.
 	NewCode(choice string) (string, error)
+	// Palms are what can be done about palms, in the order of their buttons; none without a
+	// palm reader. Palm does one of them, by its Name. Lit says whether a lamp shines.
+	Palms() []PalmChoice
+	Palm(name string) error
+	Lit() bool
 	// Faults are the switches and how they stand.
 	Faults() []FaultSwitch
 	SetFault(name string, on bool) error
@@ -89,6 +94,9 @@ const (
 	FaultRefundSlow    = "refund-slow"    // refunds are taken, and done later
 	FaultRefundStuck   = "refund-stuck"   // refunds are taken, and need a person
 	FaultRefundRefused = "refund-refused" // refunds are refused
+
+	FaultPalmDown = "palm-down" // the palm provider refuses connections
+	FaultPalmSlow = "palm-slow" // it answers late
 )
 
 // FaultSwitch is one switch and how it stands.

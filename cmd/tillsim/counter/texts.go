@@ -1,7 +1,7 @@
 package counter
 
 // Every word of the page stands in one table per language, and in every table the same
-// keys: page.WORD, code.KIND, fault.NAME.
+// keys: page.WORD, code.KIND, fault.NAME, palm.KIND or INSTRUMENT.
 var texts = map[string]map[string]string{"zh": textsZh, "en": textsEn, "ja": textsJa}
 
 // say returns the text of key in lang, or the key itself: a gap must be seen, not hidden.

@@ -27,6 +27,7 @@ type Counter struct {
 	running  string // the ServiceID of the sale that goes on; empty between sales
 	shown    string // the last code that NewCode made, to be shown again
 	on       map[string]bool
+	held     string // what is held over the camera, a name of Palms; empty for nothing
 	readers  map[chan counter.Event]struct{}
 }
 
@@ -330,6 +331,11 @@ func (c *Counter) Faults() []counter.FaultSwitch {
 	for _, f := range faults {
 		out = append(out, counter.FaultSwitch{Name: f.name, On: c.on[f.name]})
 	}
+	if c.rig.Palm != nil {
+		for _, f := range palmFaults {
+			out = append(out, counter.FaultSwitch{Name: f.name, On: c.on[f.name]})
+		}
+	}
 	return out
 }
 
@@ -351,6 +357,9 @@ func (c *Counter) SetFault(name string, on bool) error {
 		}
 	case counter.FaultSilent:
 		c.rig.Silence(on)
+	case counter.FaultPalmDown, counter.FaultPalmSlow:
+		c.on[name] = on
+		err = c.plantPalm()
 	default:
 		c.on[name] = on
 		err = c.plant()
@@ -367,6 +376,11 @@ func (c *Counter) switches() []string {
 	var out []string
 	for _, f := range faults {
 		out = append(out, f.name)
+	}
+	if c.rig.Palm != nil {
+		for _, f := range palmFaults {
+			out = append(out, f.name)
+		}
 	}
 	return out
 }

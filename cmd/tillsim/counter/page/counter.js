@@ -135,6 +135,28 @@
     list.forEach((f, i) => at("faults").children[i].setAttribute("aria-checked", f.on));
   }
 
+  // ---- palms
+  function palms(list, lit) {
+    at("tab-palm").hidden = !list.length;
+    at("lit").textContent = lit ? at("lit").dataset.lit : at("lit").dataset.dark;
+    at("lit").className = lit ? "on" : "";
+    const buttons = () => at("palms").querySelectorAll("button");
+    if (buttons().length !== list.length) {
+      let group;
+      at("palms").replaceChildren(...list.flatMap((p) => {
+        const b = make("button", p.kind, p.label);
+        b.dataset.palm = p.name;
+        b.addEventListener("click", () => post("/palm", { name: p.name }));
+        const head = p.group === group ? [] : [make("h2", "", p.group)];
+        group = p.group;
+        return [...head, b];
+      }));
+    }
+    buttons().forEach((b, i) => {
+      if (["nobody", "hand", "stranger", "fake"].includes(list[i].kind)) b.setAttribute("aria-pressed", list[i].on);
+    });
+  }
+
   const decimal = (minor, exponent) => {
     const s = String(Math.abs(minor)).padStart(exponent + 1, "0"), n = s.length - exponent;
     return (minor < 0 ? "-" : "") + s.slice(0, n) + (exponent ? "." + s.slice(n) : "");
@@ -160,6 +182,7 @@
       const [state, books] = await Promise.all([get("/state"), get("/ledgers")]);
       codes(state.codes);
       faults(state.faults);
+      palms(state.palms, state.lit);
       ledgers(books);
       waiting = state.waiting;
       at("confirm").disabled = !waiting.length;
@@ -190,11 +213,12 @@
     }
     if (focus) tab.focus();
   }
-  tabs.forEach((t, i) => {
+  tabs.forEach((t) => {
     t.addEventListener("click", () => open(t));
     t.addEventListener("keydown", (e) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
-      if (step) open(tabs[(i + step + tabs.length) % tabs.length], true);
+      const seen = tabs.filter((t) => !t.hidden), n = seen.indexOf(t);
+      if (step) open(seen[(n + step + seen.length) % seen.length], true);
     });
   });
 
