@@ -39,7 +39,7 @@ func TestRig(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	said := make(chan string, 16)
-	r, err := Start(ctx, Options{Tilld: tilld(t), Dir: filepath.Join(t.TempDir(), "till"), Scale: 10, Serial: "000158000000009", Boxes: true, Also: wallettest.Further(),
+	r, err := Start(ctx, Options{Tilld: tilld(t), Dir: filepath.Join(t.TempDir(), "till"), Scale: 10, Serial: "000158000000009", Boxes: true, Palm: true, Also: wallettest.Further(),
 		Notify: func(line string) {
 			select {
 			case said <- line:
@@ -64,7 +64,7 @@ func TestRig(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *testing.T, *Rig, *Counter)
-	}{{"sell", sellAtCounter}, {"abort", abortAtCounter}, {"our code and refunds", offerAtCounter}, {"faults", switchFaults}} {
+	}{{"sell", sellAtCounter}, {"abort", abortAtCounter}, {"our code and refunds", offerAtCounter}, {"palms", palmAtCounter}, {"faults", switchFaults}} {
 		if !t.Run(part.name, func(t *testing.T) { part.run(ctx, t, r, c) }) {
 			t.FailNow()
 		}
