@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tilld/tilld/agent/sale"
+	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/scanner"
 )
 
@@ -146,6 +147,10 @@ func (o *offering) wait(ctx context.Context, until time.Time) (verdict, error) {
 	if o.u.Failures > 0 && o.busy == nil {
 		back = o.back
 	}
+	var wishes <-chan biometric.Modality
+	if o.w.ready == nil { // a code that was read goes first
+		wishes = o.pm.wishes
+	}
 	select {
 	case <-ctx.Done():
 		return inOtherHands, errOver
@@ -156,7 +161,7 @@ func (o *offering) wait(ctx context.Context, until time.Time) (verdict, error) {
 		return o.answered(ctx, r)
 	case scan := <-scans:
 		o.scanned(scan)
-	case o.w.wish = <-o.pm.wishes: // our code goes first: money is not taken twice
+	case o.w.wish = <-wishes: // our code goes first: money is not taken twice
 		o.wishUntil = time.Now().Add(wishFor)
 		o.takeAway("")
 	case <-back:
@@ -251,7 +256,7 @@ func (o *offering) made(ctx context.Context, ev sale.Event, r offerReply) (verdi
 		return o.odd(ctx, ev, r.ans)
 	case o.u.Away.IsZero():
 		o.code = r.code
-		pm.presentable(o.w.captures < maxCaptures)
+		pm.presentable(o.w.mayPresent())
 		pm.t.emit(Event{Kind: "offered", Payment: pm.record().ID, Order: pm.last().ID, Amount: pm.record().Amount.String()})
 	}
 	return goOn, nil

@@ -16,6 +16,8 @@ import (
 const (
 	// maxCaptures is how often the camera goes on for one payment.
 	maxCaptures = 3
+	// maxVisits is how often a presentation may be begun for one payment.
+	maxVisits = 2 * maxCaptures
 	// askFor is how long the provider may take for a challenge.
 	askFor = 10 * time.Second
 )
@@ -124,6 +126,7 @@ func (v *visit) payAs(claim *secret.Bytes) error {
 		}
 		return err
 	}
+	v.w.wipe()
 	v.w.ready = &scanner.Scan{At: time.Now(), Text: ans.Credential, Source: string(v.r.Modality)}
 	v.w.from = from
 	return nil

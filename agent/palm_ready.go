@@ -122,6 +122,11 @@ func (t *Till) Present(payment string, m biometric.Modality) error {
 	if err := r.ready(); err != nil {
 		return refuse(err.Error())
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !pm.presents {
+		return refuse("it does not wait for one any more")
+	}
 	select {
 	case pm.wishes <- m:
 	default: // asked for already

@@ -176,6 +176,7 @@ func (v *visit) codeShown(scan scanner.Scan) bool {
 	if err != nil || out.refused != "" || out.ending != "" {
 		return false
 	}
+	v.w.wipe()
 	v.w.ready = &scan
 	return true
 }
@@ -221,6 +222,11 @@ func (v *visit) disarm() {
 		v.t.o.Scanner.Disarm()
 	}
 	v.armed = false
+	select {
+	case x := <-v.touches: // typed, and nobody reads it any more
+		x.Code.Wipe()
+	default:
+	}
 }
 
 // leaveScanner lets the next one use the scanner: this visit does not any more.

@@ -54,8 +54,13 @@ type waiting struct {
 
 	wish     biometric.Modality // a presentation is to be made next
 	captures int                // how often a camera went on for this payment
+	visits   int                // how often a presentation was begun
 	from     *voucher           // ready is a credential that came from there
 }
+
+// mayPresent reports whether a presentation may be begun once more. Each gives the payment
+// more time: there is an end to it.
+func (w *waiting) mayPresent() bool { return w.captures < maxCaptures && w.visits < maxVisits }
 
 func (w *waiting) wipe() {
 	if w.ready != nil {
@@ -94,7 +99,11 @@ func (pm *payment) take(ctx context.Context, given *secret.Bytes) error {
 			}
 			continue
 		}
+		if w.ready != nil || w.visits >= maxVisits {
+			w.wish = "" // a code that was read goes first
+		}
 		if w.wish != "" {
+			w.visits++
 			w.deadline = time.Now().Add(t.o.CodeWait)
 			if over, err := pm.recognise(ctx, &w); over || err != nil {
 				return err
@@ -201,7 +210,7 @@ func (pm *payment) present(ctx context.Context, w *waiting) (scanner.Scan, sale.
 		return scanner.Scan{}, sale.EndCancelled, nil
 	}
 	may := t.mayOffer(pm)
-	pm.presentable(w.captures < maxCaptures)
+	pm.presentable(w.mayPresent())
 	defer pm.presentable(false)
 	t.show(pm, Screen{Kind: waitKind(w.reason), Reason: w.reason, Offer: may})
 	if err := t.o.Scanner.Arm(ctx); err != nil {

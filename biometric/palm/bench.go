@@ -39,7 +39,7 @@ type bench struct {
 
 const regionBytes = roi.Size * roi.Size
 
-func newBench(w, h int, light pad.Config) (_ *bench, err error) {
+func newBench(w, h int, light pad.Config) (made *bench, err error) {
 	size, finder := w*h, 0
 	count := func(n int) []byte {
 		finder += secret.ArenaSize(n)
@@ -52,6 +52,7 @@ func newBench(w, h int, light pad.Config) (_ *bench, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("memory for pictures of %dx%d: %w", w, h, err), b.close())
+			made = nil
 		}
 	}()
 	// One frame a phase: all of it stays within what an ordinary process may lock.

@@ -63,6 +63,8 @@ func (t *take) mean(light capture.Light, fallback roi.Hand) (best roi.Hand, err 
 		h, findErr := b.finder.Find(lit.Luma, dark.Luma)
 		switch {
 		case findErr == nil:
+		case errors.Is(findErr, roi.ErrMany):
+			return best, findErr
 		case fallback.Area > 0:
 			h = fallback
 		default:

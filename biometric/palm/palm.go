@@ -11,6 +11,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -56,6 +57,10 @@ type Pipeline struct {
 	busy sync.Mutex
 
 	bench *bench // its memory, made by the first presentation; guarded by busy
+
+	mu    sync.Mutex
+	stuck error     // why camera or lamps may be on though nobody presents anything
+	tried time.Time // when that was last seen to
 }
 
 var _ biometric.Pipeline = (*Pipeline)(nil)
@@ -80,26 +85,70 @@ func New(o Options) (*Pipeline, error) {
 // Memory is how many bytes of locked memory a presentation takes, for pictures of 640x480.
 const Memory = 4 << 20
 
+// retry is how often devices that could not be switched off are tried again.
+const retry = 10 * time.Second
+
+// left notes whether the devices are off.
+func (p *Pipeline) left(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stuck, p.tried = err, time.Now()
+}
+
 // Ready implements biometric.Pipeline. Whether there is a camera turns out when it is opened.
-func (p *Pipeline) Ready() error { return nil }
+// While camera or lamps could not be switched off nobody can present anything, and Ready
+// itself tries again, for at most 2 s.
+func (p *Pipeline) Ready() error {
+	p.mu.Lock()
+	stuck, again := p.stuck, time.Since(p.tried) > retry
+	p.mu.Unlock()
+	if stuck != nil && again && p.busy.TryLock() {
+		stuck = p.release()
+		p.left(stuck)
+		p.busy.Unlock()
+	}
+	if stuck == nil {
+		return nil
+	}
+	return &biometric.Error{Op: "switch the palm camera and its lamps off", Fault: biometric.FaultDevice, Err: stuck,
+		Hint: "look at the lamps; cover the camera; pull its plug"}
+}
+
+// release opens the devices, which switches the lamps off, and closes them.
+func (p *Pipeline) release() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	cam, lamp, err := p.o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(cam.Close(), lamp.Close())
+}
 
 // Present implements biometric.Pipeline.
-func (p *Pipeline) Present(ctx context.Context, ch biometric.Challenge, guide func(biometric.Guidance)) (biometric.Sealed, biometric.Verdict, error) {
+func (p *Pipeline) Present(ctx context.Context, ch biometric.Challenge, guide func(biometric.Guidance)) (sealed biometric.Sealed, verdict biometric.Verdict, err error) {
 	var none biometric.Sealed
 	if !p.busy.TryLock() {
 		return none, biometric.Verdict{}, &biometric.Error{Op: op, Fault: biometric.FaultBusy, Hint: "wait until the other presentation is over"}
 	}
 	defer p.busy.Unlock()
+	defer func() {
+		// Pictures come from outside: whatever they break, the till goes on selling.
+		if r := recover(); r != nil {
+			sealed, verdict = none, biometric.Verdict{}
+			err = &biometric.Error{Op: op, Fault: biometric.FaultDevice, Err: fmt.Errorf("a picture could not be worked on: %v", r), Hint: "tell whoever made this program"}
+		}
+	}()
 	t, err := p.begin(ctx, ch, guide)
 	if err != nil {
 		return none, biometric.Verdict{}, err
 	}
 	defer t.end(context.WithoutCancel(ctx))
-	verdict, err := t.samples(ctx)
+	verdict, err = t.samples(ctx)
 	if err != nil || verdict.Decision != biometric.BonaFide {
 		return none, verdict, errors.Join(err, t.audit(verdict))
 	}
-	sealed, err := t.seal(verdict)
+	sealed, err = t.seal(verdict)
 	if err != nil {
 		return none, verdict, err
 	}

@@ -2,6 +2,7 @@ package palm
 
 import (
 	"errors"
+	"time"
 
 	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/biometric/palm/roi"
@@ -12,7 +13,7 @@ var errExpired = errors.New("the provider's challenge is too old")
 
 // seal protects what was taken and seals it for the challenge.
 func (t *take) seal(v biometric.Verdict) (biometric.Sealed, error) {
-	if !t.p.o.Now().Before(t.ch.Expires) {
+	if !time.Now().Before(t.ch.Expires) {
 		return biometric.Sealed{}, &biometric.Error{Op: op, Fault: biometric.FaultExpired, Err: errExpired, Hint: "begin again"}
 	}
 	protected, err := t.protect(v)

@@ -115,10 +115,10 @@ func (p *Pipeline) device(ctx context.Context, err error) error {
 // end leaves camera and lamps off, and nothing of the person.
 func (t *take) end(ctx context.Context) {
 	if t.stream != nil {
-		t.stream.Close(ctx) // the device goes with the next line, whatever it says
+		t.stream.Close(ctx) // the device goes with the next lines, whatever it says
 	}
 	if t.close != nil {
-		t.close()
+		t.p.left(t.close())
 	}
 	if t.b != nil {
 		t.b.wipe()

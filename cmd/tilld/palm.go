@@ -18,6 +18,7 @@ import (
 	"github.com/tilld/tilld/agent/provider"
 	"github.com/tilld/tilld/agent/terminal"
 	"github.com/tilld/tilld/biometric"
+	"github.com/tilld/tilld/biometric/pad"
 	"github.com/tilld/tilld/biometric/palm"
 	"github.com/tilld/tilld/cmd/tilld/internal/config"
 	"github.com/tilld/tilld/drivers/deskcam"
@@ -54,7 +55,7 @@ func (d *daemon) makePalm() (*palmPart, error) {
 		return nil, fail("start", "[palm]", err)
 	}
 	part.pipeline, err = palm.New(palm.Options{Open: palmDevices(cfg, d.tree), Signer: keys.signer, Level: keys.level,
-		Build: build, Simulated: cfg.Desk, Now: d.wall, Audit: d.auditPalm})
+		Build: build, Simulated: cfg.Desk, Light: pad.Config{Balance: float64(cfg.LampBalance) / 100}, Now: d.wall, Audit: d.auditPalm})
 	if err != nil {
 		return nil, fail("start", "[palm]", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tilld/tilld/drivers"
 	"github.com/tilld/tilld/drivers/sense"
@@ -172,6 +173,7 @@ func (d *Device) drop() {
 func (d *Device) ask(ctx context.Context, op string, kind byte, body []byte, want byte) ([]byte, error) {
 	d.asking.Lock()
 	defer d.asking.Unlock()
+	d.conn.SetWriteDeadline(time.Now().Add(time.Second)) // fails for a closed connection alone, as the write does
 	if err := WriteMessage(d.conn, kind, body); err != nil {
 		select {
 		case <-d.done:

@@ -78,7 +78,7 @@
   const first = { agree: "no", withdraw: "no", present: "stop", matching: "stop" };
 
   document.addEventListener("screen", (e) => {
-    const s = e.detail, fresh = (s.step || 0) !== (now.step || 0), began = s.kind !== now.kind;
+    const s = e.detail, fresh = (s.step || 0) !== (now.step || 0), began = s.kind !== now.kind || s.payment !== now.payment;
     const focused = document.activeElement, kept = focused && focused !== document.body;
     now = s;
     at("palm").hidden = !(s.palm && s.kind !== "idle");

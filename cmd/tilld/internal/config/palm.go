@@ -17,6 +17,7 @@ type Palm struct {
 	Desk               bool
 	LampNIR, LampWhite string // GPIO lines
 	LampsActiveLow     bool
+	LampBalance        int    // percent: a matt white sheet under the NIR lamp over that under the white one; 0: not measured
 	Provider           string // in every template, and in what is signed
 	Title              string // what people call the provider
 	Endpoint           string
@@ -80,7 +81,7 @@ func (p *parser) palm(r *reader, lines map[string]int) {
 	c.OneOfMany = s.boolean("one_of_many", false)
 	c.MemberCode = s.str("member_code", false, "")
 	if c.MemberCode == "" {
-		c.MemberCode = "[0-9]{6,19}"
+		c.MemberCode = "[0-9]{6,12}" // shorter than card numbers
 	}
 	if _, err := regexp.Compile(`^(?:` + c.MemberCode + `)$`); err != nil {
 		s.mistake("member_code", `a pattern that whole member codes match: "[0-9]{10}"`, "%v", err)
@@ -104,6 +105,9 @@ func (p *parser) palmDevices(s *reader, c *Palm, lines map[string]int) {
 		}
 	}
 	c.LampsActiveLow = s.boolean("lamps_active_low", false)
+	if c.LampBalance = int(s.number("lamp_balance", 1, 10000, 0)); c.LampBalance == 0 {
+		s.report(Note, "lamp_balance", "hold a matt white sheet over the camera and compare both lamps", "one detector is off without it")
+	}
 }
 
 func (p *parser) palmHost(s *reader) string {

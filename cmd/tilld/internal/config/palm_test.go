@@ -25,7 +25,7 @@ func TestPalm(t *testing.T) {
 	}
 	want := Palm{Camera: "0bda:5830 serial=T1 if=0", LampNIR: "GPIO23", LampWhite: "GPIO24", Provider: "palm.example", Title: "palm.example",
 		Endpoint: "https://palm.example", RootKeys: []string{"/etc/tilld/root.pem"}, Merchant: "M-1", KeyFile: "/etc/tilld/palm.key",
-		MemberCode: "[0-9]{6,19}", Line: c.Palm.Line}
+		MemberCode: "[0-9]{6,12}", Line: c.Palm.Line}
 	if !reflect.DeepEqual(c.Palm, want) || !c.Palm.Fitted() {
 		t.Errorf("%+v", c.Palm)
 	}
