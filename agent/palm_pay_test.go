@@ -287,3 +287,23 @@ func TestPalmNotConfirmed(t *testing.T) {
 		}
 	})
 }
+
+// A person who chooses a palm and stops, over and over, does not hold a payment open for ever.
+func TestPalmOnlyTried(t *testing.T) {
+	palming(t, "chosen and stopped again and again", func(t *testing.T, c *clinic) {
+		reply := c.ask("1", "A", 1280)
+		tries := 0
+		for ; c.till.Screen().Palm && tries < 50; tries++ {
+			c.press()
+			c.wantKind(agent.ScreenClaim)
+			time.Sleep(50 * time.Second)
+			c.do(agent.DeedStop)
+			synctest.Wait()
+		}
+		if tries > 6 {
+			t.Errorf("a palm was offered %d times", tries)
+		}
+		c.want(reply, sale.EndCancelled, 5*time.Minute)
+		c.wantUnsent()
+	})
+}

@@ -206,3 +206,45 @@ func testBusy(t *testing.T) {
 		t.Errorf("first: %v", err)
 	}
 }
+
+// stubborn is a lamp that cannot be switched off some times.
+type stubborn struct {
+	sense.Lamp
+	fails *int
+}
+
+func (l stubborn) Close() error {
+	if *l.fails > 0 {
+		*l.fails--
+		return errors.New("the line is gone")
+	}
+	return l.Lamp.Close()
+}
+
+func TestLampThatStaysOn(t *testing.T) { synctest.Test(t, lampThatStaysOn) }
+
+func lampThatStaysOn(t *testing.T) {
+	x, fails := newTill(t), 2
+	p, err := palm.New(palm.Options{Signer: x.key, Level: biometric.LevelFile, Build: "build", Capture: capture.Options{Now: x.clock.Now},
+		Open: func(context.Context) (sense.Camera, sense.Lamp, error) {
+			return x.set.Camera(stage.Sensor{}), stubborn{x.set.Lamp(), &fails}, nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	p.Present(ctx, x.challenge(biometric.Pay), nil)
+	for i, wait := range []time.Duration{0, 11 * time.Second} { // the first try fails, and so does the next
+		time.Sleep(wait)
+		var e *biometric.Error
+		if err := p.Ready(); !errors.As(err, &e) || e.Fault != biometric.FaultDevice || e.Hint == "" {
+			t.Errorf("%d: ready: %v", i, err)
+		}
+	}
+	time.Sleep(11 * time.Second)
+	if err := p.Ready(); err != nil {
+		t.Errorf("it could be switched off: %v", err)
+	}
+}
