@@ -15,6 +15,7 @@ type palmTill struct {
 	*till
 	look  int // where in the till's happenings the next screen is looked for
 	shown int // how many palms were held over the camera
+	mark  int // where in them the last palm was held
 }
 
 // heldFor is how long a hand is held before it is held in another way.
@@ -58,6 +59,7 @@ func (l *palmTill) hold(person uint64, what string, want func(agent.Screen) bool
 		return s.Kind == agent.ScreenPresent && s.Guide == biometric.SensorReady || s.Kind == agent.ScreenNotEnrolled
 	})
 	l.shown++
+	l.mark = l.Watch.Mark()
 	l.Palm.Hold(person)
 	return l.seen(what, func() { l.shown++; l.Palm.Hold(person) }, want)
 }

@@ -94,6 +94,7 @@ func TestPalmCanaries(t *testing.T) {
 			l.touch(s, agent.DeedYes, nil)
 			paid++
 		} else {
+			l.armed(l.mark)
 			l.show(l.World.NewCode(wallettest.Alipay))
 		}
 		l.want(done, "Success")
