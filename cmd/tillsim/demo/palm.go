@@ -14,9 +14,6 @@ import (
 // enrolled is whose palm the provider knows, after the first scenario.
 func enrolled() rig.Member { return rig.Members()[0] }
 
-// stranger is whose palm nobody knows, to the simulation.
-const stranger = 99
-
 // palm is a scenario at a till with a palm reader. In the end nothing is held over the camera
 // and no lamp shines.
 func palm(f func(*play)) func(*play) {

@@ -29,12 +29,12 @@ func (p *play) thenCode(b basket, r *request) {
 	p.told(r)
 }
 
-// strangerRefused: a stranger has the member code of somebody who is enrolled.
+// strangerRefused: somebody else has the member code of somebody who is enrolled.
 func strangerRefused(p *play) {
 	before := p.rig.Palm.Provider.Counts()
 	b := p.basket()
 	r := p.sell(b, success)
-	p.wantReason(p.presents(enrolled(), stranger), append(unclear(), agent.PalmUnknown, agent.PalmHand)...)
+	p.wantReason(p.presents(enrolled(), rig.Members()[1].Person), append(unclear(), agent.PalmUnknown, agent.PalmHand)...)
 	p.counted(before, "issued", 0)
 	p.thenCode(b, r)
 }
