@@ -1,11 +1,10 @@
 package palm
 
 import (
-	"errors"
-
 	"github.com/tilld/tilld/biometric"
 	"github.com/tilld/tilld/biometric/capture"
 	"github.com/tilld/tilld/biometric/pad"
+	"github.com/tilld/tilld/biometric/palm/bands"
 	"github.com/tilld/tilld/biometric/palm/bocv"
 	"github.com/tilld/tilld/biometric/palm/roi"
 )
@@ -20,83 +19,13 @@ const (
 	// against each other, in cells.
 	sampleRadius = 3
 	crossRadius  = 3
-	// mostPairs is how many frames of one light a region is made of: more cost time and blur.
-	mostPairs = 2
 )
 
-var errNoDark = errors.New("no frame without a lamp")
-
-// cut makes the regions of the shots: veins of the NIR frames, print of the white ones, each
-// less what is seen without a lamp.
-func (t *take) cut() error {
+// cut makes the regions of the shots.
+func (t *take) cut() (err error) {
 	b := t.b
-	hand, err := t.mean(capture.NIR, roi.Hand{})
-	if err != nil {
-		return err
-	}
-	t.hand = hand
-	if b.finder.Mean(b.vein) == 0 {
-		return roi.ErrNone
-	}
-	if _, err := t.mean(capture.White, hand); err != nil {
-		return err
-	}
-	if b.finder.Mean(b.print) == 0 {
-		return roi.ErrNone
-	}
-	return nil
-}
-
-// mean adds up the regions of the frames in one light. Where the hand is not found in a
-// frame it is taken to be where it was found under the other lamp. It returns the best hand.
-func (t *take) mean(light capture.Light, fallback roi.Hand) (best roi.Hand, err error) {
-	b, pairs := t.b, 0
-	for i := range b.shots {
-		lit := &b.shots[i]
-		if lit.Light != light || !lit.Settled || pairs == mostPairs {
-			continue
-		}
-		dark := t.nearestDark(lit)
-		if dark == nil {
-			return best, errNoDark
-		}
-		h, findErr := b.finder.Find(lit.Luma, dark.Luma)
-		switch {
-		case findErr == nil:
-		case errors.Is(findErr, roi.ErrMany):
-			return best, findErr
-		case fallback.Area > 0:
-			h = fallback
-		default:
-			err = findErr
-			continue
-		}
-		if err := b.finder.Add(lit.Luma, dark.Luma, h); err != nil {
-			return best, err
-		}
-		if pairs++; pairs == 1 || h.Quality > best.Quality {
-			best = h
-		}
-	}
-	if pairs > 0 {
-		err = nil
-	}
-	return best, err
-}
-
-func (t *take) nearestDark(lit *capture.Shot) (best *capture.Shot) {
-	for i := range t.b.shots {
-		s := &t.b.shots[i]
-		if s.Light == capture.Dark && s.Settled && (best == nil || apart(s, lit) < apart(best, lit)) {
-			best = s
-		}
-	}
-	return best
-}
-
-func apart(a, b *capture.Shot) int64 {
-	d := int64(a.At - b.At)
-	return max(d, -d)
+	t.hand, err = bands.Cut(b.finder, b.shots, b.vein, b.print)
+	return err
 }
 
 // judge computes the codes and lets the detectors look at the frames.

@@ -86,13 +86,15 @@ func median(f func() error) (ms float64, err error) {
 }
 
 func (s *Speed) steps(b *bench, shots []capture.Shot) (err error) {
-	var lit *capture.Shot
+	var lit, dark *capture.Shot
 	for i := range shots {
-		if shots[i].Light == capture.NIR && shots[i].Settled {
-			lit = &shots[i]
+		switch s := &shots[i]; {
+		case s.Light == capture.NIR && s.Settled:
+			lit = s
+		case s.Light == capture.Dark && s.Settled:
+			dark = s
 		}
 	}
-	dark := nearestDark(shots, lit)
 	var region roi.Region
 	var code bocv.Code
 	cut := func() error {
