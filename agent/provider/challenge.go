@@ -27,6 +27,8 @@ const (
 // the Outcome SecondFactor unless what the provider measured allows it for that many.
 func (c *Client) Challenge(ctx context.Context, a Ask) (biometric.Challenge, error) {
 	op := "ask " + c.o.Name + " for a challenge"
+	a.Claim = secret.Copy(a.Claim.Reveal()) // the caller may wipe its own when it gives up
+	defer a.Claim.Wipe()
 	q, err := c.question(a)
 	if err != nil {
 		return biometric.Challenge{}, &Error{Op: op, Kind: Misused, Err: err}

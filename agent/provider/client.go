@@ -21,7 +21,9 @@ type Client struct {
 	// failed tells Run that something went wrong meanwhile; one is enough.
 	failed chan struct{}
 
-	fetching sync.Mutex // one fetch of the key list at a time; held across the request
+	// fetching has room for one: who fetches the key list. It is held across the request, so
+	// whoever waits for it must be able to give up.
+	fetching chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	keys    *keyring   // nil until a list came
@@ -44,7 +46,8 @@ func New(o Options) (*Client, error) {
 		return nil, &Error{Op: "talk to the biometric provider " + o.Name, Kind: Misused, Err: err, Hint: "the [palm] section of the configuration"}
 	}
 	o.defaults()
-	c := &Client{o: o, log: o.Log, serial: o.Serial, pending: map[string]pending{}, failed: make(chan struct{}, 1)}
+	c := &Client{o: o, log: o.Log, serial: o.Serial, pending: map[string]pending{}, failed: make(chan struct{}, 1),
+		fetching: make(chan struct{}, 1)}
 	c.link = newLink(o, host)
 	return c, nil
 }

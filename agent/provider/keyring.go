@@ -101,18 +101,35 @@ func (k *keyring) sealKey(id string, now time.Time) (biometric.SealKey, bool) {
 
 // Refresh fetches the key list now, one call at a time.
 func (c *Client) Refresh(ctx context.Context) error {
-	c.fetching.Lock()
-	defer c.fetching.Unlock()
+	if err := c.beginFetch(ctx, "fetch the key list of "+c.o.Name); err != nil {
+		return err
+	}
+	defer c.endFetch()
 	return c.fetch(ctx)
 }
+
+// beginFetch waits until nobody else fetches the key list, or ctx ends. That the wait was
+// too long says nothing of the provider: what the other one's request comes to does.
+func (c *Client) beginFetch(ctx context.Context, op string) error {
+	select {
+	case c.fetching <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return unreachable(op, ctx.Err())
+	}
+}
+
+func (c *Client) endFetch() { <-c.fetching }
 
 // current returns a list that is young enough, fetching one when it must.
 func (c *Client) current(ctx context.Context, op string) (*keyring, error) {
 	if k := c.ring(); k != nil && k.fresh(c.o.Clock()) {
 		return k, nil
 	}
-	c.fetching.Lock()
-	defer c.fetching.Unlock()
+	if err := c.beginFetch(ctx, op); err != nil {
+		return nil, err
+	}
+	defer c.endFetch()
 	if k := c.ring(); k != nil && k.fresh(c.o.Clock()) {
 		return k, nil // somebody else fetched it meanwhile
 	}
@@ -125,7 +142,7 @@ func (c *Client) current(ctx context.Context, op string) (*keyring, error) {
 	return nil, &Error{Op: op, Kind: Misused, Err: errClosed}
 }
 
-// fetch needs c.fetching.
+// fetch runs between beginFetch and endFetch.
 func (c *Client) fetch(ctx context.Context) error {
 	op := "fetch the key list of " + c.o.Name
 	sent, err := c.sign(op, http.MethodGet, wire.PathKeys, nil)

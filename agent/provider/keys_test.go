@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/tilld/tilld/agent/provider"
 	"github.com/tilld/tilld/agent/provider/providertest"
 	"github.com/tilld/tilld/biometric"
+	"github.com/tilld/tilld/internal/secret"
 )
 
 func TestKeyListIsRefused(t *testing.T) {
@@ -209,6 +211,55 @@ func TestSlow(t *testing.T) {
 		t.Error(err)
 	}
 	if err := d.client.Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClaimIsWipedMeanwhile has the caller give up and wipe what it asked with while the key
+// list is fetched.
+func TestClaimIsWipedMeanwhile(t *testing.T) {
+	d := newDesk(t, nil)
+	o := d.options
+	ask := payment(wang)
+	o.Rand = reader(func(p []byte) (int, error) { ask.Claim.Wipe(); return rand.Read(p) })
+	ch, err := d.open(o).Challenge(d.ctx(), ask)
+	d.must(err)
+	if ch.Claim != wang {
+		t.Errorf("the challenge is for %q", ch.Claim)
+	}
+	code := secret.Copy([]byte(d.code(wang)))
+	o.Rand = reader(func(p []byte) (int, error) { code.Wipe(); return rand.Read(p) })
+	d.must(d.open(o).Revoke(d.ctx(), code))
+}
+
+type reader func(p []byte) (int, error)
+
+func (r reader) Read(p []byte) (int, error) { return r(p) }
+
+// TestWaitForKeysEnds gives up while somebody else fetches the key list.
+func TestWaitForKeysEnds(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	d := newDesk(t, nil)
+	o := d.options
+	o.Rand = reader(func(p []byte) (int, error) { asked <- struct{}{}; return rand.Read(p) })
+	c := d.open(o)
+	d.must(d.provider.Inject(providertest.Fault{Kind: providertest.Slow, Delay: time.Hour}, -1))
+	fetch, stop := context.WithCancel(d.ctx())
+	fetched := make(chan error, 1)
+	go func() { fetched <- c.Refresh(fetch) }()
+	<-asked
+	gone, cancel := context.WithCancel(d.ctx())
+	cancel()
+	if _, err := c.Challenge(gone, payment(wang)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	select {
+	case err := <-fetched:
+		t.Errorf("it waited for the other one's request: %v", err)
+	default:
+	}
+	stop()
+	if err := <-fetched; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -63,6 +63,8 @@ func (c *Client) Enrol(ctx context.Context, s biometric.Sealed) (Enrolment, erro
 // provider's app: template and salt are gone when it returns nil.
 func (c *Client) Revoke(ctx context.Context, code *secret.Bytes) error {
 	op := "withdraw consent at " + c.o.Name
+	code = secret.Copy(code.Reveal()) // the caller may wipe its own when it gives up
+	defer code.Wipe()
 	if n := code.Len(); n == 0 || n > maxClaim || !wire.Printable(code.Reveal()) {
 		return &Error{Op: op, Kind: Misused, Err: errors.New("no code of the provider's app")}
 	}
