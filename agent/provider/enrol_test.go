@@ -210,6 +210,44 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
+// TestNoEnrolmentAfterWithdrawal withdraws while an enrolment is under way.
+func TestNoEnrolmentAfterWithdrawal(t *testing.T) {
+	for name, withdraw := range map[string]func(d *desk){
+		"in the app":      func(d *desk) { d.provider.Withdraw(wang) },
+		"at the terminal": func(d *desk) { d.must(d.client.Revoke(d.ctx(), secret.Copy([]byte(d.code(wang))))) },
+	} {
+		var d *desk
+		var opened func() // runs after the challenge was found and before anything is kept
+		d = newDesk(t, func(o *providertest.Options) {
+			o.Opened = func([]byte) {
+				if opened != nil {
+					opened()
+				}
+			}
+		})
+		code, unused, other := d.code(wang), d.code(wang), d.code(li)
+		early, late := d.seal(d.challenge(d.enrolment(code)), "wang"), d.seal(d.challenge(d.enrolment(code)), "wang")
+		others := d.seal(d.challenge(d.enrolment(other)), "li")
+		opened = func() { opened = nil; withdraw(d) }
+		for when, s := range map[string]biometric.Sealed{"meanwhile": early, "afterwards": late} {
+			if e, err := d.client.Enrol(d.ctx(), s); err != nil || e.Outcome != provider.Expired {
+				t.Errorf("%s, %s: %+v, %v", name, when, e, err)
+			}
+		}
+		if d.provider.Enrolled(wang) || len(d.provider.Consents()) != 0 {
+			t.Errorf("%s: enrolled all the same", name)
+		}
+		for _, c := range []string{code, unused} {
+			_, err := d.client.Challenge(d.ctx(), d.enrolment(c))
+			d.fault(err, provider.Denied, "claim")
+		}
+		if e, err := d.client.Enrol(d.ctx(), others); err != nil || e.Outcome != provider.Enrolled {
+			t.Errorf("%s, somebody else: %+v, %v", name, e, err)
+		}
+		d.enrol(wang, "wang") // by a code and a consent of later
+	}
+}
+
 // measured is a policy that allows one of three people to be told.
 func measured(o *providertest.Options) {
 	o.Identification = provider.Identification{N: 3, FPIRUpper95: 9e-6}

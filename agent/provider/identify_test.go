@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -292,6 +293,71 @@ func TestLockOut(t *testing.T) {
 	}
 }
 
+// TestLockOutAtOnce has presentations of one claim opened before any of them is compared.
+func TestLockOutAtOnce(t *testing.T) {
+	const all, allowed = 4, 2
+	var mu sync.Mutex
+	waiting := 0
+	var together chan struct{} // nil while presentations need not wait
+	d := newDesk(t, func(o *providertest.Options) {
+		o.Lock = providertest.Lock{Member: allowed}
+		o.Opened = func([]byte) {
+			mu.Lock()
+			gate := together
+			if waiting++; gate != nil && waiting == all {
+				close(gate)
+			}
+			mu.Unlock()
+			if gate != nil {
+				<-gate
+			}
+		}
+	})
+	d.enrol(wang, "wang")
+	code := d.code(li)
+	var probes, references []biometric.Sealed
+	for range all {
+		probes = append(probes, d.seal(d.challenge(payment(wang)), "stranger"))
+		ch := d.challenge(d.enrolment(code))
+		p, other := d.template(ch, "li", nil), d.template(ch, "stranger", nil)
+		copy(p.Sample(2), other.Sample(2))
+		references = append(references, d.sealWith(ch, p, d.verdict()))
+	}
+	identify := func(s biometric.Sealed) (provider.Outcome, error) {
+		a, err := d.client.Identify(d.ctx(), s)
+		return a.Outcome, err
+	}
+	enrol := func(s biometric.Sealed) (provider.Outcome, error) {
+		e, err := d.client.Enrol(d.ctx(), s)
+		return e.Outcome, err
+	}
+	for name, present := range map[string]func(i int) (provider.Outcome, error){
+		"identify": func(i int) (provider.Outcome, error) { return identify(probes[i]) },
+		"enrol":    func(i int) (provider.Outcome, error) { return enrol(references[i]) },
+	} {
+		mu.Lock()
+		waiting, together = 0, make(chan struct{})
+		mu.Unlock()
+		outcomes := make(chan provider.Outcome, all)
+		for i := range all {
+			go func() {
+				o, err := present(i)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				outcomes <- o
+			}()
+		}
+		got := map[provider.Outcome]int{}
+		for range all {
+			got[<-outcomes]++
+		}
+		if got[provider.NotMatched] != allowed || got[provider.LockedOut] != all-allowed {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestSaltsTellNothing asks for challenges about members and others.
 func TestSaltsTellNothing(t *testing.T) {
 	d := newDesk(t, nil)
@@ -309,6 +375,40 @@ func TestSaltsTellNothing(t *testing.T) {
 	}
 	if len(salts) != 4 {
 		t.Error("two claims have one salt")
+	}
+}
+
+// TestEpochsTellNothing has members in two epochs, and strangers who must not all be in the
+// newest one.
+func TestEpochsTellNothing(t *testing.T) {
+	d := newDesk(t, nil)
+	strangers := make([]string, 24)
+	for i := range strangers {
+		strangers[i] = "stranger-" + strconv.Itoa(i)
+	}
+	epochs := func() map[uint32]int {
+		found := map[uint32]int{}
+		for _, claim := range strangers {
+			one, two := d.challenge(payment(claim)).Transform, d.challenge(payment(claim)).Transform
+			if one.Epoch != two.Epoch || !bytes.Equal(one.Salt, two.Salt) {
+				t.Errorf("%s: epochs %d and %d", claim, one.Epoch, two.Epoch)
+			}
+			found[one.Epoch]++
+		}
+		return found
+	}
+	d.enrol(wang, "wang")
+	d.must(d.provider.NewEpoch(biometric.Standard))
+	if n := epochs(); n[1] != len(strangers) {
+		t.Errorf("nobody is enrolled in epoch 2: %v", n)
+	}
+	d.enrol(li, "li")
+	if n := epochs(); n[1] == 0 || n[2] == 0 {
+		t.Errorf("somebody is enrolled in each: %v", n)
+	}
+	d.must(d.provider.EndEpoch(1))
+	if n := epochs(); n[2] != len(strangers) {
+		t.Errorf("epoch 1 ended: %v", n)
 	}
 }
 

@@ -59,9 +59,15 @@ func (c *challenge) over(now time.Time) bool {
 	return c.result == nil || !now.Before(c.result.expires)
 }
 
-func (c *challenge) forget() {
+// dropEnrolment makes an enrolment impossible, even one that is being answered. The caller
+// holds Provider.mu, which guards salt and code.
+func (c *challenge) dropEnrolment() {
 	clear(c.salt)
 	c.code.Wipe()
+}
+
+func (c *challenge) forget() {
+	c.dropEnrolment()
 	if c.result != nil {
 		c.result.code.Wipe()
 	}

@@ -23,20 +23,22 @@ func (p *Provider) serveEnrol(ctx context.Context, t *Terminal, body []byte) (an
 // enrol keeps references that are of one palm, with the consent they were given under.
 func (p *Provider) enrol(_ context.Context, t *Terminal, c *challenge, template *biometric.Protected) (*result, error) {
 	now := p.o.Clock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// Others may have failed since the template was opened: no failure more than allowed.
+	if lock := p.locked(t.Serial, c.binding.Claim, now); lock != nil {
+		return nil, lock
+	}
 	if template.Samples() != 3 || !alike(template, p.o.Threshold) {
-		p.mu.Lock()
 		p.fail(t.Serial, c.binding.Claim, now)
-		p.mu.Unlock()
 		return &result{outcome: provider.NotMatched, expires: c.expires}, nil
 	}
 	reference, err := copyOf(template)
 	if err != nil {
 		return nil, refuse(wire.CodeBusy, "the references could not be kept")
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if member, ok := p.people.claimCode(c.code.Reveal(), t.Serial, now); !ok || member != c.member {
-		reference.Wipe() // another enrolment used the code, or the member is gone
+		reference.Wipe() // another enrolment used the code, or consent was withdrawn
 		return &result{outcome: provider.Expired, expires: c.expires}, nil
 	}
 	p.people.spendCode(c.code.Reveal())
@@ -85,8 +87,7 @@ func (p *Provider) serveRevoke(_ context.Context, t *Terminal, body []byte) (any
 		p.fail(t.Serial, "", now)
 		return nil, refuse(wire.CodeClaim, "the code is unknown, used or too old")
 	}
-	p.people.spendCode(q.Code.Reveal())
-	gone := p.people.withdraw(member, now)
+	gone := p.withdraw(member, now)
 	p.audit.add(Event{At: now, What: "withdrawn", Terminal: t.Serial, Member: member})
 	return wire.Revoked{Revoked: gone}, nil
 }

@@ -35,6 +35,11 @@ const issueWithin = 10 * time.Second
 func (p *Provider) identify(ctx context.Context, t *Terminal, c *challenge, probe *biometric.Protected) (*result, error) {
 	now := p.o.Clock()
 	p.mu.Lock()
+	// Others may have failed since the probe was opened: no comparison more than allowed.
+	if lock := p.locked(t.Serial, c.binding.Claim, now); lock != nil {
+		p.mu.Unlock()
+		return nil, lock
+	}
 	member, outcome := p.compare(c, probe)
 	switch outcome {
 	case provider.Matched:

@@ -1,9 +1,11 @@
 package providertest
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -106,11 +108,24 @@ func (p *Provider) AccountCode(member string) (string, error) {
 func (p *Provider) Withdraw(member string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	gone := p.people.withdraw(member, p.o.Clock())
+	gone := p.withdraw(member, p.o.Clock())
 	if gone {
 		p.audit.add(Event{At: p.o.Clock(), What: "withdrawn", Member: member})
 	}
 	return gone
+}
+
+// withdraw also drops what would enrol the member by a consent given before: account codes and
+// challenges. It needs p.mu. A presentation that found its challenge earlier finds its code gone.
+func (p *Provider) withdraw(member string, now time.Time) bool {
+	p.people.dropCodes(member)
+	for n, c := range p.nonces {
+		if c.binding.Purpose == biometric.Enrol && c.member == member {
+			c.dropEnrolment()
+			delete(p.nonces, n)
+		}
+	}
+	return p.people.withdraw(member, now)
 }
 
 // Enrolled reports whether there is a template of the member.
@@ -132,15 +147,47 @@ func (s *people) claimCode(code []byte, terminal string, now time.Time) (string,
 
 func (s *people) spendCode(code []byte) { delete(s.codes, sha256.Sum256(code)) }
 
+func (s *people) dropCodes(member string) {
+	for d, c := range s.codes {
+		if c.member == member {
+			delete(s.codes, d)
+		}
+	}
+}
+
 // saltOf gives the salt and epoch of a claim: those of the template, or ones that look the
 // same and stay the same, so that asking for challenges does not tell who is enrolled.
-func (s *people) saltOf(claim []byte, epoch uint32) ([]byte, uint32) {
+func (s *people) saltOf(claim []byte, current uint32) ([]byte, uint32) {
+	salt, epoch := s.strangerSalt(claim, current)
 	if e := s.enrolled[string(claim)]; e != nil {
 		return e.salt, e.epoch
 	}
-	m := hmac.New(sha256.New, s.stranger)
-	m.Write(claim)
-	return m.Sum(nil)[:biometric.TransformSaltSize], epoch
+	return salt, epoch
+}
+
+// strangerSalt chooses for a claim one of the epochs that templates are of, or the current one
+// while there is no template. A choice changes only when an epoch gets its first template or
+// loses its last one, and the salt with it, as when somebody enrols again.
+func (s *people) strangerSalt(claim []byte, current uint32) (salt []byte, epoch uint32) {
+	used := map[uint32]bool{}
+	for _, e := range s.enrolled {
+		used[e.epoch] = true
+	}
+	if len(used) == 0 {
+		used[current] = true
+	}
+	var best []byte
+	for number := range used {
+		m := hmac.New(sha256.New, s.stranger)
+		m.Write(binary.BigEndian.AppendUint32(nil, number))
+		m.Write(claim)
+		sum := m.Sum(nil)
+		// One half is the salt, the other one the epoch's rank for this claim.
+		if rank := sum[biometric.TransformSaltSize:]; best == nil || bytes.Compare(rank, best) > 0 {
+			salt, epoch, best = sum[:biometric.TransformSaltSize], number, rank
+		}
+	}
+	return salt, epoch
 }
 
 // shardSalt gives the salt that all templates of a shard are made with.
