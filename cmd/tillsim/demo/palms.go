@@ -34,7 +34,7 @@ func strangerRefused(p *play) {
 	before := p.rig.Palm.Provider.Counts()
 	b := p.basket()
 	r := p.sell(b, success)
-	p.wantReason(p.presents(enrolled(), rig.Members()[1].Person), append(unclear(), agent.PalmUnknown, agent.PalmHand)...)
+	p.wantReason(p.presents(enrolled(), rig.Stranger), append(unclear(), agent.PalmUnknown, agent.PalmHand)...)
 	p.counted(before, "issued", 0)
 	p.thenCode(b, r)
 }

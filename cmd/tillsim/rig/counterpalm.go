@@ -10,9 +10,6 @@ import (
 	"github.com/tilld/tilld/cmd/tillsim/counter"
 )
 
-// strangerPerson is a palm that no provider knows, to the simulation.
-const strangerPerson = 99
-
 // Palms implements counter.Rig.
 func (c *Counter) Palms() []counter.PalmChoice {
 	if c.rig.Palm == nil {
@@ -56,7 +53,7 @@ func (c *Counter) Palm(name string) error {
 		p.Take()
 		return c.holds("", "nothing")
 	case counter.PalmStranger:
-		p.Hold(strangerPerson)
+		p.Hold(Stranger)
 		return c.holds(name, "a stranger's hand")
 	case counter.PalmFake:
 		if err := p.HoldFake(key, Members()[0].Person); err != nil {

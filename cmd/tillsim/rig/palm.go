@@ -49,11 +49,14 @@ type Member struct {
 	Person   uint64 // whose hand it is, to the simulation
 }
 
+// Stranger is whose palm no provider knows, to the simulation.
+const Stranger = 11
+
 // Members are the provider's customers.
 func Members() []Member {
 	return []Member{
 		{"1002003001", "Wang Ming", 7},
-		{"1002003002", "Li Hua", 8},
+		{"1002003002", "Li Hua", 13},
 	}
 }
 
