@@ -121,7 +121,7 @@ func TestDemo(t *testing.T) {
 	bin := programs(t)
 	t.Run("no difference", func(t *testing.T) {
 		dir := t.TempDir()
-		status, out := tillsim(t, 2*time.Minute, bin, "demo", "--dir", dir)
+		status, out := tillsim(t, 4*time.Minute, bin, "demo", "--dir", dir)
 		if status != 0 || !regexp.MustCompile(`(?m)\Ademo: \d+ sales, 0 differences\z`).MatchString(lastLine(out)) {
 			t.Fatalf("status %d\n%s", status, out)
 		}

@@ -9,7 +9,11 @@ fresh=()
 if [ -n "${CI:-}" ]; then fresh=(-count=1); fi
 
 section "what the tests need" bash internal/build/install.sh
-section "tests" go test "${fresh[@]}" ./...
+# These keep the time of a camera: 30 frames a second, drawn, sent, judged. Beside others they
+# would lose frames for want of a processor, and test that.
+alone='^(TestDemo|TestPalmCanaries)$'
+section "tests" go test "${fresh[@]}" -skip "$alone" ./...
+section "tests that keep a camera's time, alone" go test "${fresh[@]}" -p 1 -run "$alone" ./cmd/tillsim ./cmd/tillsim/e2e
 section "tests under the race detector" make --no-print-directory race FRESH="${fresh[*]}"
 section "the queue on 32 bits" make --no-print-directory test32
 section "reproducible builds" bash internal/build/repro.sh
